@@ -1,0 +1,36 @@
+//! ringback: missed calls from SIP signalling, and the follow-up an office decided on.
+//!
+//! ```text
+//! source ─> Packet ─> flow ─> Datagram ─> wire::sip ─> call: transaction, leg, call, outcome
+//!                      └─> media (RTP)                              │
+//!                                                         CallSeen, JournalEntry
+//!                                                                   │
+//!                        replay <── engine: Journal, Submit <── rules ─> outreach: Message, Task
+//!                           └─> Receipt ──^
+//! ```
+//!
+//! | module | what it holds | layer |
+//! |---|---|---|
+//! | [`time`], [`phone`], [`event`], [`settings`] | time, numbers, shared facts, what a configuration means | L0 |
+//! | [`wire`] | bytes to values, stateless: pcap, pcapng, frames, HEP, SIP, SDP, WebSocket | L1 |
+//! | [`flow`] | fragments, TCP, SIP framing: packets to datagrams | L2 |
+//! | [`call`] | legs joined to calls, and the outcome of each | L2 |
+//! | [`media`] | RTP streams | L2 |
+//! | [`rules`] | calendar, line, gates, decision; no SIP word in it | L3 |
+//! | [`outreach`] | cases, steps, templates, segments; no SIP word in it | L3 |
+//! | [`engine`] | inputs to outputs over all of the above, one deadline queue | L4 |
+//! | [`source`] | captures as packets, merged by time | L5, I/O |
+//! | [`config`], [`replay`], [`cli`] | files to settings; captures through the engine; the commands | L6, I/O |
+//!
+//! What always holds:
+//!
+//! - A module uses only modules of lower layers; inside L2 only flow feeds call, and nothing else goes sideways.
+//! - L0 to L4 are pure: no I/O, clock, environment, threads or async; randomness only from the seed given.
+//! - Same inputs, same settings, same seed: same outputs, byte for byte. Maps keyed by network bytes have a
+//!   keyed hasher and are never iterated.
+//! - Network bytes never panic and never grow memory without a bound; malformed input is a count, not an error.
+//! - Engine time never goes back, and before an input at T every deadline up to T has run at its own time.
+//! - Only a call has an outcome; a leg never does. What can't be known is `unknown`, and is never texted.
+//! - At most one message of class `response` leaves in a case, and none while a call with that number rings
+//!   or is up.
+
