@@ -34,3 +34,7 @@
 //! - At most one message of class `response` leaves in a case, and none while a call with that number rings
 //!   or is up.
 
+pub mod event;
+pub mod phone;
+pub mod settings;
+pub mod time;

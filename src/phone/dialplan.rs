@@ -1,0 +1,385 @@
+//! From the user part of a URI to a party: percent signs, parameters, separators, access codes, and the
+//! country's way of writing its own numbers.
+//!
+//! Takes bytes as sent, hostile ones too, and gives an E.164 number only where one follows; all else stays
+//! the digits or the name that was sent. Knows no SIP beyond the user part (RFC 3261 25.1, RFC 3966 3).
+
+use regex_lite::Regex;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, Region};
+
+use super::{Number, Party, nanp};
+use crate::settings::Numbers;
+
+/// How this site's user parts are read.
+#[derive(Clone, Debug)]
+pub struct Dialplan {
+    home: Home,
+    area_code: Option<String>,
+    extension: Option<Regex>,
+    strip: Vec<Regex>,
+}
+
+/// The country whose national forms are completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Home {
+    /// None: only international forms are numbers.
+    Unknown,
+    /// A country of the North American plan.
+    NorthAmerica,
+    /// Any other.
+    Other(Region),
+}
+
+impl Dialplan {
+    /// The plan of `[pbx.numbers]` in a country (ISO 3166); without one, only `+` forms become numbers.
+    pub fn new(numbers: &Numbers, country: Option<&str>) -> Dialplan {
+        let home = match country.and_then(|code| Region::from_code(code).ok()) {
+            None => Home::Unknown,
+            Some(region) if PHONE_NUMBER_UTIL.is_nanpa_country(region) => Home::NorthAmerica,
+            Some(region) => Home::Other(region),
+        };
+        Dialplan {
+            home,
+            area_code: numbers.area_code.clone(),
+            extension: numbers.extension.clone(),
+            strip: numbers.strip.clone(),
+        }
+    }
+
+    /// The party a user part names; none if nothing printable is left of it.
+    pub fn read(&self, user: &[u8]) -> Option<Party> {
+        let (user, context) = cleaned(user);
+        let user = self.stripped(user);
+        if user.is_empty() {
+            return None;
+        }
+        let number = match user.strip_prefix('+') {
+            Some(digits) => international(digits),
+            None => self.local(&user, context.as_deref()),
+        };
+        Some(number.map_or_else(|| Party::Digits(user.into()), Party::Number))
+    }
+
+    /// Whether a party is one of the site's extensions: what `[pbx.numbers] extension` matches, else two to
+    /// six digits.
+    pub fn is_extension(&self, party: &Party) -> bool {
+        match party {
+            Party::Digits(digits) => self.matches_extension(digits),
+            Party::Number(_) => false,
+        }
+    }
+
+    /// Whether a user part asks for help. 911 always does; 112 everywhere, 933 (the test of 911) in North
+    /// America and 999 outside it do unless the configured extensions hold them.
+    pub fn is_emergency(&self, user: &[u8]) -> bool {
+        if user.len() > SHORT_CODE && plain_digits(user).is_some() {
+            return false;
+        }
+        let (user, _) = cleaned(user);
+        let claimed = || self.extension.as_ref().is_some_and(|pattern| whole(pattern, &user));
+        match user.as_str() {
+            "911" => true,
+            "112" => !claimed(),
+            "933" => self.home == Home::NorthAmerica && !claimed(),
+            "999" => matches!(self.home, Home::Other(_)) && !claimed(),
+            _ => false,
+        }
+    }
+
+    fn matches_extension(&self, digits: &str) -> bool {
+        match &self.extension {
+            Some(pattern) => whole(pattern, digits),
+            None => (2..=6).contains(&digits.len()) && all_digits(digits),
+        }
+    }
+
+    /// The first pattern that matches leaves its first group.
+    fn stripped(&self, user: String) -> String {
+        let kept = self.strip.iter().find_map(|pattern| pattern.captures(&user)?.get(1));
+        match kept.map(|group| group.as_str().to_owned()) {
+            Some(kept) => kept,
+            None => user,
+        }
+    }
+
+    fn local(&self, user: &str, context: Option<&str>) -> Option<Number> {
+        if !all_digits(user) {
+            return None;
+        }
+        if let Some(context) = context {
+            return completed(context, user);
+        }
+        if self.matches_extension(user) {
+            return None;
+        }
+        match self.home {
+            Home::Unknown => None,
+            Home::NorthAmerica => self.north_american(user),
+            Home::Other(region) => national(user, region),
+        }
+    }
+
+    fn north_american(&self, user: &str) -> Option<Number> {
+        if let Some(abroad) = user.strip_prefix("011") {
+            return international(abroad);
+        }
+        let national = match (user.len(), self.area_code.as_deref()) {
+            (7, Some(area)) => format!("{area}{user}"),
+            (11, _) => user.strip_prefix('1')?.to_owned(),
+            _ => user.to_owned(),
+        };
+        nanp::is_national(&national).then(|| Number::parse(&format!("1{national}")))?
+    }
+}
+
+/// A number after `+` or an international prefix (E.164 6.2.1: at most fifteen digits; no country's are
+/// shorter than eight with its code).
+fn international(digits: &str) -> Option<Number> {
+    let plausible = (8..=15).contains(&digits.len());
+    if plausible { Number::parse(digits) } else { None }
+}
+
+/// A number as the people of a region dial it.
+fn national(user: &str, region: Region) -> Option<Number> {
+    if let Some(abroad) = user.strip_prefix("00") {
+        return international(abroad);
+    }
+    if !(5..=15).contains(&user.len()) {
+        return None;
+    }
+    let parsed = PHONE_NUMBER_UTIL.parse(user, Some(region)).ok()?;
+    if PHONE_NUMBER_UTIL.is_valid_number(&parsed) { e164(&parsed) } else { None }
+}
+
+/// A local number and its `phone-context` (RFC 3966 5.1.4): `863-1234` within `+1-914-555`.
+fn completed(context: &str, user: &str) -> Option<Number> {
+    let north_american = context.starts_with('1');
+    let digits = match user.len() {
+        11 if context == "1" && user.starts_with('1') => user.to_owned(),
+        _ => format!("{context}{user}"),
+    };
+    if north_american && digits.len() != 11 {
+        return None;
+    }
+    let number = international(&digits)?;
+    let parsed = PHONE_NUMBER_UTIL.parse(number.e164(), None).ok();
+    let valid = parsed.filter(|parsed| PHONE_NUMBER_UTIL.is_valid_number(parsed));
+    valid.and_then(|parsed| e164(&parsed)).or(Some(number))
+}
+
+fn e164(parsed: &PhoneNumber) -> Option<Number> {
+    Number::parse(&parsed.format_as(rlibphonenumber::PhoneNumberFormat::E164))
+}
+
+/// The user proper, at most 64 characters, and the digits of its `phone-context` if that starts with `+`.
+fn cleaned(user: &[u8]) -> (String, Option<String>) {
+    if let Some(digits) = plain_digits(user) {
+        return (digits.to_owned(), None);
+    }
+    let user = user.get(..MAX_BYTES).unwrap_or(user);
+    let decoded = percent_decoded(user);
+    let text = String::from_utf8_lossy(&decoded);
+    let (user, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    (printable(user), parameters.split(';').find_map(context))
+}
+
+/// The user itself if it is nothing but digits, with or without `+`: the common case.
+fn plain_digits(user: &[u8]) -> Option<&str> {
+    let digits = user.strip_prefix(b"+").unwrap_or(user);
+    let plain = (1..MAX_CHARS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    if plain { std::str::from_utf8(user).ok() } else { None }
+}
+
+fn context(parameter: &str) -> Option<String> {
+    let (name, value) = parameter.split_once('=')?;
+    let global = value.trim().strip_prefix('+')?;
+    let digits = without_separators(global);
+    (name.trim().eq_ignore_ascii_case("phone-context") && all_digits(&digits)).then_some(digits)
+}
+
+/// Without control characters, and without visual separators if nothing but digits is left then.
+fn printable(user: &str) -> String {
+    let kept: String = user.chars().filter(|c| !c.is_control() && *c != '\u{fffd}').collect();
+    let bare = without_separators(&kept);
+    let plain = if all_digits(bare.strip_prefix('+').unwrap_or(&bare)) { &bare } else { kept.trim() };
+    plain.chars().take(MAX_CHARS).collect()
+}
+
+fn without_separators(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect()
+}
+
+/// Each `%41` once, so that `%2541` stays `%41`; what isn't an escape stays as it is (RFC 3986 2.1).
+fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4 | l, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((first, tail));
+        out.push(byte);
+        rest = after;
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn whole(pattern: &Regex, text: &str) -> bool {
+    pattern.find(text).is_some_and(|found| found.range() == (0..text.len()))
+}
+
+/// No user part anyone dials is longer; what follows is not read.
+const MAX_BYTES: usize = 512;
+/// Emergency codes have so many digits.
+const SHORT_CODE: usize = 3;
+
+const MAX_CHARS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(country: Option<&str>) -> Dialplan {
+        let strip = vec![Regex::new(r"^9(\d{10})$").expect("a pattern")];
+        let numbers = Numbers { area_code: Some("312".into()), strip, ..Numbers::default() };
+        Dialplan::new(&numbers, country)
+    }
+
+    fn us(user: &str) -> String {
+        plan(Some("US")).read(user.as_bytes()).map_or_else(String::new, |party| match party {
+            Party::Number(number) => number.e164(),
+            Party::Digits(digits) => format!("[{digits}]"),
+        })
+    }
+
+    #[test]
+    fn american_forms_become_e_164() {
+        for form in [
+            "+13125550142",
+            "13125550142",
+            "3125550142",
+            "5550142",
+            "93125550142",
+            "312-555-0142",
+            "(312) 555.0142",
+            "%2B1312555%30142",
+            "3125550142;phone-context=example.com",
+            "3125550142;npdi;rn=+13125550000",
+            "3125550142;phone-context=+1",
+            "13125550142;Phone-Context=+1",
+            "0142;phone-context=+1-312-555",
+        ] {
+            assert_eq!(us(form), "+13125550142", "{form}");
+        }
+        assert_eq!(us("011442079460123"), "+442079460123");
+    }
+
+    #[test]
+    fn what_is_no_number_stays_as_sent() {
+        for kept in [
+            "911",
+            "*72",
+            "6000",
+            "anna",
+            "1125550142",
+            "3120550142",
+            "23125550142",
+            "+123",
+            "+0312555014",
+            "#",
+        ] {
+            assert_eq!(us(kept), format!("[{kept}]"));
+        }
+        assert_eq!(us("anna-lee.x"), "[anna-lee.x]");
+        assert_eq!(us("9999999999999999"), "[9999999999999999]");
+        assert_eq!(us("1235;phone-context=national"), "[1235]");
+    }
+
+    #[test]
+    fn nothing_printable_is_nobody() {
+        for nothing in ["", ";phone-context=+1", "%00%0a", "  ", "\u{7}"] {
+            assert_eq!(us(nothing), "", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_cut_and_cleaned() {
+        let party = plan(Some("US")).read(&[b'9'; 100_000]).expect("digits");
+        assert_eq!(party.shown().len(), 64);
+        assert_eq!(us("a%0d%0aInjected: b"), "[aInjected: b]");
+        assert_eq!(us("%253125550142"), "[%3125550142]");
+        assert_eq!(us("%"), "[%]");
+        assert_eq!(us("%zz%4"), "[%zz%4]");
+        assert_eq!(plan(None).read(b"\xff\xfeab"), Some(Party::Digits("ab".into())));
+    }
+
+    #[test]
+    fn without_a_country_only_plus_forms_are_numbers() {
+        let plan = plan(None);
+        assert_eq!(plan.read(b"+13125550142"), Number::parse("+13125550142").map(Party::Number));
+        assert_eq!(plan.read(b"3125550142"), Some(Party::Digits("3125550142".into())));
+    }
+
+    #[test]
+    fn other_countries_use_their_trunk_prefix() {
+        let read = |country, user: &str| plan(Some(country)).read(user.as_bytes()).map(|p| p.shown());
+        assert_eq!(read("GB", "02079460123").as_deref(), Some("+442079460123"));
+        assert_eq!(read("GB", "00493012345678").as_deref(), Some("+493012345678"));
+        assert_eq!(read("DE", "030 12345678").as_deref(), Some("+493012345678"));
+        assert_eq!(read("ES", "912345678").as_deref(), Some("+34912345678"));
+        assert_eq!(read("DE", "201").as_deref(), Some("201"));
+    }
+
+    #[test]
+    fn extensions_are_what_the_site_says() {
+        let numbers = Numbers { extension: Regex::new(r"^2\d\d$").ok(), ..Numbers::default() };
+        let own = Dialplan::new(&numbers, Some("US"));
+        let party = |text: &str| Party::Digits(text.into());
+        assert!(own.is_extension(&party("201")));
+        assert!(!own.is_extension(&party("2011")));
+        assert!(plan(None).is_extension(&party("2011")));
+        assert!(!plan(None).is_extension(&party("anna")));
+        assert!(!plan(None).is_extension(&party("1234567")));
+    }
+
+    #[test]
+    fn emergency_codes_yield_to_configured_extensions_except_911() {
+        let numbers = Numbers { extension: Regex::new(r"^[19]\d\d$").ok(), ..Numbers::default() };
+        let own = Dialplan::new(&numbers, Some("US"));
+        assert!(own.is_emergency(b"911"));
+        assert!(!own.is_emergency(b"112"));
+        assert!(plan(Some("US")).is_emergency(b"112;phone-context=+1"));
+        assert!(plan(Some("GB")).is_emergency(b"999"));
+        assert!(!plan(Some("US")).is_emergency(b"999"));
+        assert!(plan(Some("US")).is_emergency(b"933"));
+        assert!(!plan(None).is_emergency(b"9111"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(user in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            for country in [None, Some("US"), Some("DE")] {
+                let plan = plan(country);
+                let shown = plan.read(&user).map(|party| party.shown());
+                assert!(shown.is_none_or(|text| !text.is_empty() && text.chars().count() <= 64));
+                plan.is_emergency(&user);
+            }
+        }
+
+        #[test]
+        fn no_digits_panic(user in "[+0-9;%=-]{0,24}") {
+            for country in [None, Some("US"), Some("DE"), Some("IT"), Some("AR")] {
+                let _ = plan(country).read(user.as_bytes());
+            }
+        }
+    }
+}
