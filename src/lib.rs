@@ -38,3 +38,4 @@ pub mod event;
 pub mod phone;
 pub mod settings;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,11 @@
+//! Bytes to values and back, without state: capture records, link layers, HEP, SIP and SDP.
+//!
+//! Everything here reads what strangers sent. No function panics, copies more than it is asked to keep,
+//! or takes more than linear time; what is wrong with the input is told as a value.
+
+pub mod frame;
+pub mod hep;
+pub mod packet;
+pub mod pcap;
+pub mod pcapng;
+pub mod ws;
