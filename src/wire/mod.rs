@@ -8,4 +8,6 @@ pub mod hep;
 pub mod packet;
 pub mod pcap;
 pub mod pcapng;
+pub mod sdp;
+pub mod sip;
 pub mod ws;

@@ -1,0 +1,469 @@
+//! Session descriptions (RFC 8866) as PBXs send them: what media goes where, read tolerantly, without allocating.
+//!
+//! Only `m=` lines give structure: each begins a section that owns the lines up to the next one, whatever its kind
+//! and protocol, so that the attributes of a fax or an unknown stream never reach the audio. Any other line may be
+//! missing, out of order or malformed; lines that are none at all are counted. Nothing is refused.
+
+use std::net::{IpAddr, SocketAddr};
+
+use memchr::memchr;
+
+/// How many media sections are read; more are counted.
+pub const MAX_MEDIA: usize = 16;
+
+/// How many formats of one `m=` line are read.
+pub const MAX_FORMATS: usize = 64;
+
+/// A session description, borrowed from the body it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Sdp<'a> {
+    session: Section<'a>,
+    media: [Section<'a>; MAX_MEDIA],
+    sections: usize,
+    skipped: usize,
+}
+
+/// One media section: an `m=` line and what belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Media<'a> {
+    /// `audio`, `video`, `image` or another kind.
+    pub kind: &'a [u8],
+    /// The port media is wanted at; 0 for a refused stream and for a port that is none.
+    pub port: u16,
+    /// The transport, `RTP/AVP`, `RTP/SAVP`, `udptl` or another one.
+    pub proto: &'a [u8],
+    /// The address media is wanted at, without TTL: the section's own, else the session's.
+    pub connection: Option<&'a [u8]>,
+    formats: &'a [u8],
+    lines: Section<'a>,
+    session: Section<'a>,
+}
+
+/// Which way media flows, seen from the side that sent the description.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Both ways; what holds where nothing is said (RFC 8866 section 6.7).
+    #[default]
+    SendRecv,
+    /// Only from the sender of the description: hold with music.
+    SendOnly,
+    /// Only to the sender of the description.
+    RecvOnly,
+    /// Not at all.
+    Inactive,
+}
+
+/// What a payload type stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RtpMap<'a> {
+    /// The encoding, to be compared in any case: `PCMU`, `pcma`, `telephone-event`.
+    pub encoding: &'a [u8],
+    /// RTP clock rate in Hz; 0 if the line does not say.
+    pub clock: u32,
+    /// Channels, 1 where the line does not say.
+    pub channels: u8,
+}
+
+/// The lines of the session or of one media section, line ends still in them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Section<'a>(&'a [u8]);
+
+impl<'a> Sdp<'a> {
+    /// Reads a description in one pass.
+    pub fn parse(bytes: &'a [u8]) -> Sdp<'a> {
+        let mut sdp =
+            Sdp { session: Section(bytes), media: [Section::default(); MAX_MEDIA], sections: 0, skipped: 0 };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (line, after) = cut_line(rest);
+            match field(line) {
+                Some((b'm', value)) => {
+                    sdp.skip(MediaLine::read(value).port.is_none());
+                    sdp.open(rest);
+                }
+                Some(_) => {}
+                None => sdp.skip(!line.is_empty()),
+            }
+            rest = after;
+        }
+        sdp
+    }
+
+    /// The address of the session, without TTL, for media that name none.
+    pub fn session_connection(&self) -> Option<&'a [u8]> {
+        self.session.connection()
+    }
+
+    /// The media sections in order, the first [`MAX_MEDIA`]. An answer has the sections of its offer in the same
+    /// order (RFC 3264 section 6).
+    pub fn media(&self) -> impl Iterator<Item = Media<'a>> + use<'a> {
+        let session = self.session;
+        self.media.into_iter().take(self.sections).map(move |lines| Media::read(lines, session))
+    }
+
+    /// The first audio section that is not refused, else the first one.
+    pub fn audio(&self) -> Option<Media<'a>> {
+        let audio = || self.media().filter(|media| media.kind.eq_ignore_ascii_case(b"audio"));
+        audio().find(|media| media.port != 0).or_else(|| audio().next())
+    }
+
+    /// The value of `o=`, which names the session and often the product.
+    pub fn origin(&self) -> Option<&'a [u8]> {
+        self.session.find(b'o')
+    }
+
+    /// The value of `s=`.
+    pub fn name(&self) -> Option<&'a [u8]> {
+        self.session.find(b's')
+    }
+
+    /// The values of a session attribute; empty for one without a value.
+    pub fn attributes<'n>(&self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.session.attributes(name)
+    }
+
+    /// How many lines could not be read.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// How many media sections there are beyond [`MAX_MEDIA`].
+    pub fn unread_media(&self) -> usize {
+        self.sections.saturating_sub(MAX_MEDIA)
+    }
+
+    fn skip(&mut self, bad: bool) {
+        self.skipped = self.skipped.saturating_add(usize::from(bad));
+    }
+
+    /// Begins a section at `rest`, and ends the one before it there.
+    fn open(&mut self, rest: &'a [u8]) {
+        let ends = |section: Section<'a>| {
+            let length = section.0.len().saturating_sub(rest.len());
+            Section(section.0.get(..length).unwrap_or_default())
+        };
+        let before = match self.sections.checked_sub(1) {
+            Some(last) => self.media.get_mut(last),
+            None => Some(&mut self.session),
+        };
+        if let Some(before) = before {
+            *before = ends(*before);
+        }
+        if let Some(slot) = self.media.get_mut(self.sections) {
+            *slot = Section(rest);
+        }
+        self.sections = self.sections.saturating_add(1);
+    }
+}
+
+impl<'a> Media<'a> {
+    fn read(lines: Section<'a>, session: Section<'a>) -> Media<'a> {
+        let line = MediaLine::read(lines.find(b'm').unwrap_or_default());
+        Media {
+            kind: line.kind,
+            port: line.port.unwrap_or(0),
+            proto: line.proto,
+            connection: lines.connection().or_else(|| session.connection()),
+            formats: line.formats,
+            lines,
+            session,
+        }
+    }
+
+    /// The formats in the order of preference: payload types for RTP, words for others; the first [`MAX_FORMATS`].
+    pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        words(self.formats).take(MAX_FORMATS)
+    }
+
+    /// The formats that are RTP payload types.
+    pub fn payloads(&self) -> impl Iterator<Item = u8> + use<'a> {
+        self.formats().filter_map(number::<u8>).filter(|payload| *payload < 128)
+    }
+
+    /// Where RTP is wanted; `None` for a refused stream, a host name, and `0.0.0.0` (hold as of RFC 2543).
+    pub fn addr(&self) -> Option<SocketAddr> {
+        let ip: IpAddr = std::str::from_utf8(self.connection?).ok()?.parse().ok()?;
+        (self.port != 0 && !ip.is_unspecified()).then(|| SocketAddr::new(ip, self.port))
+    }
+
+    /// The port of RTCP if `a=rtcp` names one; else it is the next one after RTP's (RFC 3605).
+    pub fn rtcp_port(&self) -> Option<u16> {
+        number(words(self.attributes(b"rtcp").next()?).next()?)
+    }
+
+    /// The section's own direction, else the session's, else both ways.
+    pub fn direction(&self) -> Direction {
+        self.lines.direction().or_else(|| self.session.direction()).unwrap_or_default()
+    }
+
+    /// True if nothing is wanted from the other side: by direction, or by the address `0.0.0.0` of RFC 2543.
+    pub fn on_hold(&self) -> bool {
+        matches!(self.direction(), Direction::SendOnly | Direction::Inactive)
+            || self.connection == Some(b"0.0.0.0")
+    }
+
+    /// The values of an attribute of this section, in any case; empty for one without a value.
+    pub fn attributes<'n>(&self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.lines.attributes(name)
+    }
+
+    /// What a payload type stands for: by `a=rtpmap`, else by the static table (RFC 3551 section 6).
+    pub fn rtpmap(&self, payload: u8) -> Option<RtpMap<'a>> {
+        let named = self.attributes(b"rtpmap").find_map(|value| {
+            let mut words = words(value);
+            (words.next().and_then(number::<u8>) == Some(payload)).then(|| words.next())?
+        });
+        named.map_or_else(|| static_payload(payload), |map| Some(RtpMap::read(map)))
+    }
+
+    /// Milliseconds of audio per packet that the sender wants.
+    pub fn ptime(&self) -> Option<u16> {
+        let value = self.attributes(b"ptime").next()?;
+        number(words(value).next()?)
+    }
+
+    /// The keys of SRTP (RFC 4568): each value as sent. Who has one can listen, so none is ever logged.
+    pub fn crypto(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.attributes(b"crypto")
+    }
+
+    /// The label that SIPREC metadata refers to (RFC 4574).
+    pub fn label(&self) -> Option<&'a [u8]> {
+        self.attributes(b"label").next()
+    }
+}
+
+impl<'a> RtpMap<'a> {
+    /// Reads `PCMU/8000/1`.
+    fn read(map: &'a [u8]) -> RtpMap<'a> {
+        let mut pieces = map.split(|b| *b == b'/');
+        RtpMap {
+            encoding: pieces.next().unwrap_or_default(),
+            clock: pieces.next().and_then(number).unwrap_or(0),
+            channels: pieces.next().and_then(number).unwrap_or(1),
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    /// The lines as letter and value; others are passed over.
+    fn fields(self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (line, after) = (!rest.is_empty()).then(|| cut_line(rest))?;
+            rest = after;
+            Some(line)
+        })
+        .filter_map(field)
+    }
+
+    fn find(self, letter: u8) -> Option<&'a [u8]> {
+        self.fields().find(|(found, _)| *found == letter).map(|(_, value)| value)
+    }
+
+    /// The address of the first `c=` that has one: `IN IP4 10.0.0.7/127` gives `10.0.0.7`.
+    fn connection(self) -> Option<&'a [u8]> {
+        let lines = self.fields().filter(|(letter, _)| *letter == b'c');
+        lines
+            .filter_map(|(_, value)| words(value).nth(2)?.split(|b| *b == b'/').next())
+            .find(|a| !a.is_empty())
+    }
+
+    fn direction(self) -> Option<Direction> {
+        self.fields().filter(|(letter, _)| *letter == b'a').find_map(|(_, value)| match value {
+            b"sendrecv" => Some(Direction::SendRecv),
+            b"sendonly" => Some(Direction::SendOnly),
+            b"recvonly" => Some(Direction::RecvOnly),
+            b"inactive" => Some(Direction::Inactive),
+            _ => None,
+        })
+    }
+
+    fn attributes<'n>(self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.fields().filter(|(letter, _)| *letter == b'a').filter_map(move |(_, value)| {
+            let (found, value) = cut(value, memchr(b':', value).unwrap_or(value.len()));
+            found.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        })
+    }
+}
+
+/// The value of an `m=` line; what is missing is empty.
+struct MediaLine<'a> {
+    kind: &'a [u8],
+    port: Option<u16>,
+    proto: &'a [u8],
+    formats: &'a [u8],
+}
+
+impl<'a> MediaLine<'a> {
+    /// Reads `audio 49170/2 RTP/AVP 0 8`; the count after the port does not matter.
+    fn read(value: &'a [u8]) -> MediaLine<'a> {
+        let (kind, rest) = cut_word(value);
+        let (ports, rest) = cut_word(rest);
+        let (proto, formats) = cut_word(rest);
+        let port = ports.split(|b| *b == b'/').next().and_then(number);
+        MediaLine { kind, port, proto, formats }
+    }
+}
+
+/// The payload types with a fixed meaning that telephony still uses.
+fn static_payload(payload: u8) -> Option<RtpMap<'static>> {
+    let encoding: &[u8] = match payload {
+        0 => b"PCMU",
+        3 => b"GSM",
+        4 => b"G723",
+        8 => b"PCMA",
+        9 => b"G722",
+        13 => b"CN",
+        15 => b"G728",
+        18 => b"G729",
+        _ => return None,
+    };
+    Some(RtpMap { encoding, clock: 8000, channels: 1 })
+}
+
+/// The first line, trimmed at its end, and what follows it.
+fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let (line, rest) = cut(text, memchr(b'\n', text).unwrap_or(text.len()));
+    let mut line = line.trim_ascii_end();
+    while let [before @ .., 0] = line {
+        line = before.trim_ascii_end();
+    }
+    (line, rest.get(1..).unwrap_or_default())
+}
+
+/// A line as letter and value; `None` if it is not of the form `x=value`.
+fn field(line: &[u8]) -> Option<(u8, &[u8])> {
+    match line {
+        [letter, b'=', value @ ..] if letter.is_ascii_lowercase() => Some((*letter, value)),
+        _ => None,
+    }
+}
+
+fn cut_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = text.trim_ascii_start();
+    cut(text, text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// A decimal number that is all digits and fits.
+fn number<T: TryFrom<u32>>(digits: &[u8]) -> Option<T> {
+    let sum = digits.iter().try_fold(None, |sum: Option<u32>, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+        Some(Some(sum.unwrap_or(0).checked_mul(10)?.checked_add(digit)?))
+    });
+    T::try_from(sum.flatten()?).ok()
+}
+
+fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at_checked(at).unwrap_or((bytes, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &[u8] =
+        b"v=0\r\no=BoxUA 1 2 IN IP4 192.0.2.9\r\ns=Office call\r\nc=IN IP4 192.0.2.10/127\r\n\
+        t=0 0\r\na=sendonly\r\nm=audio 30000/2 RTP/AVP 0 8 101\r\na=rtpmap:0 pcmu/8000\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=ptime:30\r\na=rtcp:30005 IN IP4 192.0.2.10\r\n\
+        m=image 4000 udptl t38\r\nc=IN IP4 192.0.2.99\r\na=inactive\r\n";
+
+    fn only_media(sdp: &str) -> Media<'_> {
+        Sdp::parse(sdp.as_bytes()).media().next().expect("a media section")
+    }
+
+    #[test]
+    fn an_offer_gives_addresses_and_formats() {
+        let sdp = Sdp::parse(OFFER);
+        let audio = sdp.audio().expect("audio");
+        assert_eq!(audio.addr(), Some("192.0.2.10:30000".parse().unwrap()));
+        assert_eq!(audio.payloads().collect::<Vec<_>>(), [0, 8, 101]);
+        assert_eq!((audio.ptime(), audio.rtcp_port()), (Some(30), Some(30005)));
+        assert_eq!(
+            (sdp.origin(), sdp.name()),
+            (Some(&b"BoxUA 1 2 IN IP4 192.0.2.9"[..]), Some(&b"Office call"[..]))
+        );
+        assert_eq!(sdp.skipped(), 0);
+    }
+
+    #[test]
+    fn a_fax_section_keeps_its_lines_to_itself() {
+        let media: Vec<_> = Sdp::parse(OFFER).media().collect();
+        assert_eq!(media.len(), 2);
+        assert_eq!(media[0].connection, Some(&b"192.0.2.10"[..]));
+        assert_eq!(media[0].direction(), Direction::SendOnly);
+        assert_eq!((media[1].kind, media[1].proto), (&b"image"[..], &b"udptl"[..]));
+        assert_eq!(media[1].direction(), Direction::Inactive);
+        assert_eq!(media[1].formats().collect::<Vec<_>>(), [b"t38"]);
+        assert_eq!(media[1].addr(), Some("192.0.2.99:4000".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_payload_without_rtpmap_has_its_static_meaning() {
+        let audio = Sdp::parse(OFFER).audio().expect("audio");
+        let encoding = |payload| audio.rtpmap(payload).map(|map| (map.encoding, map.clock));
+        assert_eq!(encoding(0), Some((&b"pcmu"[..], 8000)));
+        assert_eq!(encoding(8), Some((&b"PCMA"[..], 8000)));
+        assert_eq!(encoding(101), Some((&b"telephone-event"[..], 8000)));
+        assert_eq!(encoding(96), None);
+        let opus = only_media("m=audio 9 RTP/AVP 111\na=rtpmap:111 opus/48000/2");
+        assert_eq!(opus.rtpmap(111).map(|map| (map.clock, map.channels)), Some((48000, 2)));
+    }
+
+    #[test]
+    fn missing_lines_bare_lf_and_garbage_are_read_over() {
+        let sdp = Sdp::parse(
+            b"garbage\n\nb=AS:64\nc=IN IP6 2001:db8::7\nm=audio 6000 RTP/AVP 8\nJos\xe9\na=\nx\0\0",
+        );
+        assert_eq!(sdp.media().next().and_then(|m| m.addr()), Some("[2001:db8::7]:6000".parse().unwrap()));
+        assert_eq!(sdp.skipped(), 3);
+        assert_eq!(sdp.session_connection(), Some(&b"2001:db8::7"[..]));
+        assert_eq!(Sdp::parse(b"").media().count(), 0);
+    }
+
+    #[test]
+    fn a_port_that_is_none_or_zero_gives_no_address() {
+        for port in ["0", "70000", "4294967296", "-1", "x", ""] {
+            let text = format!("c=IN IP4 192.0.2.10\r\nm=audio {port} RTP/AVP 0\r\n");
+            assert_eq!((only_media(&text).port, only_media(&text).addr()), (0, None), "{port}");
+        }
+        assert_eq!(Sdp::parse(b"m=audio 70000 RTP/AVP 0").skipped(), 1);
+        assert_eq!(Sdp::parse(b"m=audio 0 RTP/AVP 0").skipped(), 0);
+    }
+
+    #[test]
+    fn a_host_name_and_the_zero_address_give_no_socket() {
+        assert_eq!(only_media("m=audio 6000 RTP/AVP 0\nc=IN IP4 media.example").addr(), None);
+        let held = only_media("m=audio 6000 RTP/AVP 0\nc=IN IP4 0.0.0.0");
+        assert!(held.addr().is_none() && held.on_hold());
+        assert!(!only_media("m=audio 6000 RTP/AVP 0\nc=IN IP4 192.0.2.10\na=recvonly").on_hold());
+    }
+
+    #[test]
+    fn an_unreadable_connection_leaves_the_one_of_the_session() {
+        let media = only_media("c=IN IP4 192.0.2.10\nm=audio 6000 RTP/AVP 0\nc=IN\nc=IN IP4 /3");
+        assert_eq!(media.connection, Some(&b"192.0.2.10"[..]));
+    }
+
+    #[test]
+    fn labels_and_keys_are_found() {
+        let media = only_media(
+            "m=audio 6000 RTP/SAVP 0\na=Label: 7\na=crypto:1 AES inline:a\na=crypto:2 AES inline:b",
+        );
+        assert_eq!(media.label(), Some(&b"7"[..]));
+        assert_eq!(media.crypto().count(), 2);
+    }
+
+    #[test]
+    fn sections_beyond_the_cap_are_counted_and_not_mixed_in() {
+        let text: String =
+            (0..20u16).map(|n| format!("m=audio {} RTP/AVP 0\r\na=label:{n}\r\n", 5000 + n)).collect();
+        let sdp = Sdp::parse(text.as_bytes());
+        assert_eq!((sdp.media().count(), sdp.unread_media()), (MAX_MEDIA, 4));
+        assert!(sdp.media().all(|media| media.attributes(b"label").count() == 1));
+    }
+}

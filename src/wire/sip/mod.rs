@@ -1,0 +1,41 @@
+//! SIP messages (RFC 3261) as they come from a wire: read lazily, borrowed, without allocating.
+//!
+//! [`Message::parse`] makes one pass over the head, remembers where the known headers start, and leaves the
+//! rest to the accessors. It reads what real PBXs send (folded lines, compact names, bare LF, several values
+//! in a line, bytes that are no UTF-8) and tells what was wrong as [`Faults`]; only bytes that hold no message
+//! are refused. It does not track transactions, decide what a call is, or build messages.
+
+mod address;
+mod body;
+mod check;
+mod fault;
+mod field;
+mod lines;
+mod message;
+mod method;
+mod name;
+#[cfg(test)]
+mod random;
+mod reason;
+mod scan;
+mod start;
+mod uri;
+mod via;
+
+pub use address::NameAddr;
+pub use body::Part;
+pub use fault::Faults;
+pub use lines::{Bad, content_length, head_end, looks_like_start};
+pub use message::{CSeq, Message};
+pub use method::Method;
+pub use name::HeaderName;
+pub use reason::{Reason, reasons};
+pub use start::{Refusal, StartLine};
+pub use uri::{Uri, unescape};
+pub use via::Via;
+
+/// The longest message that is read, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// How many header lines of a message are read; what follows them is a fault and is left unread.
+pub const MAX_HEADERS: usize = 200;

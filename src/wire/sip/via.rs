@@ -1,0 +1,109 @@
+//! Via: one hop of a message (RFC 3261 section 20.42).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::field::Params;
+use super::lines::{cut, is_lws, near, trim};
+
+/// One Via value. It is what the sender wrote: nothing may ever be sent to an address found here.
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP`, `TLS`, `WS` or anything else, as sent; empty if it can't be told.
+    pub transport: &'a [u8],
+    /// Host and port the sender gave itself, as sent; empty if it can't be told.
+    pub sent_by: &'a [u8],
+    /// The branch; `None` if there is none or an empty one. RFC 3261 branches begin with `z9hG4bK`.
+    pub branch: Option<&'a [u8]>,
+    protocol: &'a [u8],
+    params: &'a [u8],
+}
+
+impl<'a> Via<'a> {
+    /// Reads one value. Nothing is refused; what is missing is empty.
+    pub fn parse(value: &'a [u8]) -> Via<'a> {
+        let (before, params) = cut(value, near(b';', value).unwrap_or(value.len()));
+        let (protocol, rest) = split_protocol(before);
+        let rest = trim(rest);
+        let (transport, sent_by) = cut(rest, rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len()));
+        let branch = Params::new(params).find(b"branch").filter(|branch| !branch.is_empty());
+        Via { transport, sent_by: trim(sent_by), branch, protocol, params }
+    }
+
+    /// The sender's address, where it gave one and not a name; port 5060 if it gave none (RFC 3261 18.2.2).
+    pub fn addr(&self) -> Option<SocketAddr> {
+        let text = std::str::from_utf8(self.sent_by).ok()?;
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let alone = || bare.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 5060));
+        text.parse().ok().or_else(alone)
+    }
+
+    /// A parameter, its name in any case; empty if it has no value.
+    pub fn param(&self, name: &[u8]) -> Option<&'a [u8]> {
+        Params::new(self.params).find(name)
+    }
+
+    /// True if every piece the grammar asks for is there.
+    pub(super) fn is_sound(&self) -> bool {
+        self.protocol.eq_ignore_ascii_case(b"SIP")
+            && !self.transport.is_empty()
+            && !self.sent_by.is_empty()
+            && !Params::new(self.params).any_nameless()
+    }
+}
+
+/// The name of the protocol, and what follows the slash after its version.
+#[inline]
+fn split_protocol(text: &[u8]) -> (&[u8], &[u8]) {
+    if let (b"SIP/2.0/", rest) = cut(text, 8) {
+        return (cut(text, 3).0, rest);
+    }
+    let (protocol, rest) = split_slash(text);
+    let (_version, rest) = split_slash(rest);
+    (protocol, rest)
+}
+
+fn split_slash(text: &[u8]) -> (&[u8], &[u8]) {
+    let (before, after) = cut(text, near(b'/', text).unwrap_or(text.len()));
+    (trim(before), after.get(1..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Via;
+
+    #[test]
+    fn a_via_is_read_with_blanks_and_folds_anywhere() {
+        let via = Via::parse(b"SIP  / 2.0\r\n /UDP\r\n\t10.0.0.7:5060 ; Branch\r\n = z9hG4bK7;rport");
+        assert_eq!(via.transport, b"UDP");
+        assert_eq!(via.sent_by, b"10.0.0.7:5060");
+        assert_eq!(via.branch, Some(&b"z9hG4bK7"[..]));
+        assert_eq!(via.param(b"rport"), Some(&b""[..]));
+        assert!(via.is_sound());
+    }
+
+    #[test]
+    fn a_branch_is_optional_and_a_transport_may_be_unknown() {
+        let via = Via::parse(b"SIP/2.0/CARRIER-PIGEON [2001:db8::7]:5060");
+        assert_eq!((via.transport, via.sent_by), (&b"CARRIER-PIGEON"[..], &b"[2001:db8::7]:5060"[..]));
+        assert_eq!(via.branch, None);
+        assert!(via.is_sound());
+    }
+
+    #[test]
+    fn an_address_is_read_with_and_without_port() {
+        let addr = |value: &str| Via::parse(value.as_bytes()).addr().map(|addr| addr.to_string());
+        assert_eq!(addr("SIP/2.0/UDP 10.0.0.7:5070"), Some("10.0.0.7:5070".into()));
+        assert_eq!(addr("SIP/2.0/UDP 10.0.0.7"), Some("10.0.0.7:5060".into()));
+        assert_eq!(addr("SIP/2.0/UDP [2001:db8::7]"), Some("[2001:db8::7]:5060".into()));
+        assert_eq!(addr("SIP/2.0/UDP pbx.example"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_empty_and_not_sound() {
+        for value in
+            ["", ";branch=x", "SIP/2.0", "SIP/2.0/UDP", "UDP 10.0.0.7", "SIP/2.0/UDP 10.0.0.7;;branch=x"]
+        {
+            assert!(!Via::parse(value.as_bytes()).is_sound(), "{value}");
+        }
+    }
+}
