@@ -35,6 +35,7 @@
 //!   or is up.
 
 pub mod event;
+pub mod flow;
 pub mod phone;
 pub mod settings;
 pub mod time;
