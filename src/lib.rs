@@ -34,6 +34,7 @@
 //! - At most one message of class `response` leaves in a case, and none while a call with that number rings
 //!   or is up.
 
+pub mod call;
 pub mod event;
 pub mod flow;
 pub mod phone;

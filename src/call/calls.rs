@@ -1,0 +1,421 @@
+//! All calls in sight: takes SIP messages and the passing of time, gives calls as they start, are answered
+//! and are judged.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::call::hash::Keyer;
+use crate::call::held::Held;
+use crate::call::home::{Home, REORDERED};
+use crate::call::identity;
+use crate::call::join::{self, Reader, Traits};
+use crate::call::leg::{Leg, NewLeg};
+use crate::call::office::{self, Office};
+use crate::call::open::{Media, OpenCall, Plan};
+use crate::call::outcome::{self, Ending};
+use crate::call::progress::{self, Heard, Keys};
+use crate::call::recent::{RecentIds, Strangers};
+use crate::call::timers::Timers;
+use crate::call::tracked::{LegRef, Tracked};
+use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Verdict};
+use crate::settings::Settings;
+use crate::time::{Span, Timestamp};
+use crate::wire::packet::Datagram;
+use crate::wire::sip::{Message, Method, Refusal};
+
+/// What `Calls` tells.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A call started or was answered.
+    Seen(CallSeen),
+    /// A call was judged; what rules see of it only where there is a line to follow up for.
+    Closed(Box<CallRecord>, Option<CallSeen>),
+}
+
+/// What was counted on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// SIP messages taken.
+    pub messages: u64,
+    /// Messages without trustworthy keys, or with faults.
+    pub malformed: u64,
+    /// Messages of dialogs whose start was not seen.
+    pub partial: u64,
+    /// Legs opened.
+    pub legs: u64,
+    /// Calls given up unjudged because there were too many.
+    pub evicted: u64,
+}
+
+/// All calls in sight.
+#[derive(Debug)]
+pub struct Calls {
+    office: Office,
+    keyer: Keyer,
+    taps: Vec<Arc<str>>,
+    tracked: Tracked,
+    strangers: Strangers,
+    held: Held,
+    timers: Timers,
+    ids: RecentIds,
+    serial: u64,
+    counters: Counters,
+    told: Vec<Told>,
+    /// There is a line to follow up for; else nobody asks what rules see of a call.
+    followed: bool,
+}
+
+impl Calls {
+    /// No calls yet; `seed` keys the hashes of network bytes.
+    pub fn new(settings: &Settings, seed: u64) -> Calls {
+        Calls {
+            office: Office::new(settings),
+            keyer: Keyer::new(seed),
+            taps: Vec::new(),
+            tracked: Tracked::default(),
+            strangers: Strangers::default(),
+            held: Held::default(),
+            timers: Timers::default(),
+            ids: RecentIds::default(),
+            serial: 0,
+            counters: Counters::default(),
+            told: Vec::new(),
+            followed: !settings.lines.is_empty(),
+        }
+    }
+
+    /// Names the taps, in the order of their ids.
+    pub fn name_taps(&mut self, taps: Vec<Arc<str>>) {
+        self.taps = taps;
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether there is something to tell.
+    pub fn has_told(&self) -> bool {
+        !self.told.is_empty()
+    }
+
+    /// Takes what there is to tell, in order.
+    pub fn take_told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// When `expire` has something to do.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match (self.timers.next(), self.held.deadline()) {
+            (Some(due), Some(held)) => Some(due.min(held)),
+            (due, held) => due.or(held),
+        }
+    }
+
+    /// Takes one SIP message.
+    pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>) {
+        let (src, dst) = ends(datagram, message);
+        self.counters.messages += 1;
+        match Keys::of(&self.keyer, message) {
+            Some(keys) => self.keyed(&Datagram { src, dst, ..*datagram }, message, keys, true),
+            None => self.counters.malformed += 1,
+        }
+    }
+
+    /// Counts what looked like SIP and wasn't.
+    pub fn refused(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Keepalive | Refusal::NotSip => {}
+            _ => self.counters.malformed += 1,
+        }
+    }
+
+    /// Hears one RTP packet.
+    pub fn rtp(&mut self, datagram: &Datagram<'_>) {
+        self.tracked.hear_rtp(datagram.dst, &self.keyer);
+    }
+
+    /// Does the earliest thing that is due at or before `now`; tells at what time it was due.
+    pub fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.deadline().filter(|at| *at <= now)?;
+        match self.held.expired(at) {
+            Some(held) => self.take_held(&held.datagram()),
+            None => {
+                if let Some((due, call)) = self.timers.pop(at)
+                    && self.tracked.get(call).is_some_and(|open| open.due == Some(due))
+                {
+                    self.due(call, at);
+                }
+            }
+        }
+        Some(at)
+    }
+
+    /// Ends the input at `now`: every call still open is judged by what is known.
+    pub fn finish(&mut self, now: Timestamp) {
+        while let Some(held) = self.held.pop() {
+            self.take_held(&held.datagram());
+        }
+        for call in self.tracked.open() {
+            let Some(plan) = self.tracked.get(call).map(|open| open.plan(&self.office.pbx.judge)) else {
+                continue;
+            };
+            let at_end = Plan { at: now, ended: plan.ended.map(|_| now), ending: Ending::Input };
+            self.close(call, now, if plan.ending == Ending::Message { plan } else { at_end });
+        }
+    }
+
+    fn keyed(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: Keys<'_>, may_hold: bool) {
+        let forward = self.tracked.leg(keys.leg);
+        let backward = || keys.leg_of_called(&self.keyer).and_then(|key| self.tracked.leg(key));
+        let known = forward.or_else(backward);
+        let heard = Heard { datagram, message, keys, keyer: self.keyer, from_caller: forward.is_some() };
+        match known {
+            Some(leg) => self.known(leg, &heard),
+            None => self.unknown(&Heard { from_caller: true, ..heard }, may_hold),
+        }
+    }
+
+    /// A message of no leg in sight: it opens one, waits for its INVITE, or belongs to what was not seen.
+    fn unknown(&mut self, heard: &Heard<'_>, may_hold: bool) {
+        let of_invite = heard.message.method() == Method::Invite;
+        match heard.message.status() {
+            None if heard.opens_leg() => self.open_leg(heard, false),
+            None if of_invite => {
+                self.counters.partial += 1;
+                self.strangers.add(heard.keys.leg);
+            }
+            Some(_) if of_invite && self.strangers.contains(heard.keys.leg) => {}
+            Some(_) if of_invite && may_hold => {
+                if let Some(evicted) = self.held.push(heard.keys.leg, heard.datagram) {
+                    self.take_held(&evicted.datagram());
+                }
+            }
+            Some(200..) if of_invite => self.open_leg(heard, true),
+            Some(_) if of_invite => self.counters.partial += 1,
+            None if OF_DIALOG.contains(&heard.message.method()) => self.counters.partial += 1,
+            _ => {}
+        }
+    }
+
+    /// Takes a response that waited for its INVITE: by now that has come, or never will.
+    fn take_held(&mut self, datagram: &Datagram<'_>) {
+        if let Ok(message) = Message::parse(datagram.payload)
+            && let Some(keys) = Keys::of(&self.keyer, &message)
+        {
+            self.keyed(datagram, &message, keys, false);
+        }
+    }
+
+    fn known(&mut self, at: LegRef, heard: &Heard<'_>) {
+        let Some(open) = self.tracked.get_mut(at.call) else { return };
+        let Some(leg) = open.legs.get_mut(usize::from(at.leg)) else { return };
+        let opens = heard.opens_leg() && heard.from_caller;
+        if open.closed.is_some() {
+            if opens && at.leg == 0 && progress::is_later_try(leg, heard) {
+                self.open_leg(heard, false);
+            }
+            return;
+        }
+        if opens && progress::find_hop(leg, heard).is_none() {
+            leg.add_hop(self.office.hop(heard));
+        }
+        progress::hear(leg, heard);
+        if at.leg == 0 && heard.from_caller && heard.message.method() == Method::Invite {
+            let media = join::media_keys(&self.keyer, heard.message);
+            self.tracked.listen(at.call, &media, heard.message.status().is_none());
+        }
+        self.settle(at.call, heard.datagram.at);
+    }
+
+    fn open_leg(&mut self, heard: &Heard<'_>, partial: bool) {
+        let Heard { datagram, message, keys, .. } = *heard;
+        let malformed = !message.faults().is_clean();
+        let mut leg = Leg::new(NewLeg {
+            key: keys.leg,
+            call_id: keys.call_id,
+            from_tag: keys.from_tag,
+            malformed,
+            partial,
+        });
+        let hop = self.office.hop(heard);
+        leg.add_hop(hop.clone());
+        progress::hear(&mut leg, heard);
+        self.counters.legs += 1;
+        self.counters.malformed += u64::from(malformed);
+        let reader = Reader { keyer: self.keyer, roles: &self.office.pbx.roles, datagram, message };
+        let traits = if partial { Traits::default() } else { reader.traits() };
+        let call = match self.tracked.home_of(&traits, &hop, datagram.at) {
+            Home::Call { call, rule } => self.join(call, leg, rule, heard),
+            Home::None => self.start(leg, heard),
+            Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &fitting),
+        };
+        self.tracked.offer(call, &traits);
+        if self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0) {
+            self.tracked.listen(call, &traits.media, message.status().is_none());
+        }
+        for held in self.held.take(keys.leg) {
+            self.take_held(&held.datagram());
+        }
+        self.settle(call, datagram.at);
+    }
+
+    /// Begins a call with its first leg.
+    fn start(&mut self, leg: Leg, heard: &Heard<'_>) -> u32 {
+        let Heard { datagram, message, keys, .. } = *heard;
+        for call in self.tracked.surplus() {
+            self.give_up(call, datagram.at);
+        }
+        let hop = &leg.hops[0];
+        let target = message.request_uri();
+        let called = self.office.called(message, target.as_ref(), hop);
+        self.serial += 1;
+        let open = OpenCall {
+            id: self.ids.next(hash48(keys.call_id, keys.from_tag)),
+            serial: self.serial,
+            began: datagram.at,
+            caller: self.office.caller(message, hop),
+            diverted: identity::diverted(message, target.as_ref()).is_some(),
+            emergency: self.office.is_emergency(message, target.as_ref(), hop),
+            scanner: self.office.is_scanner(message, hop, &called),
+            called,
+            ambiguous: false,
+            expires: office::ring_limit(message),
+            legs: Vec::with_capacity(1),
+            hints: Vec::with_capacity(8),
+            media: Media::default(),
+            answer_told: false,
+            closed: None,
+            due: None,
+        };
+        let call = self.tracked.insert(open, leg);
+        self.tell(call, datagram.at, CallPhase::Started);
+        call
+    }
+
+    /// Begins a call with a leg that may as well belong to others; none of them can be sure of its verdict.
+    fn start_ambiguous(&mut self, leg: Leg, heard: &Heard<'_>, fitting: &[u32]) -> u32 {
+        let call = self.start(leg, heard);
+        for call in fitting.iter().chain([&call]) {
+            if let Some(open) = self.tracked.get_mut(*call) {
+                open.ambiguous = true;
+            }
+        }
+        call
+    }
+
+    fn join(&mut self, call: u32, mut leg: Leg, rule: &'static str, heard: &Heard<'_>) -> u32 {
+        let in_front = rule == REORDERED;
+        if in_front && let Some(open) = self.tracked.get_mut(call) {
+            open.caller = self.office.caller(heard.message, &leg.hops[0]);
+            let target = heard.message.request_uri();
+            open.called = self.office.called(heard.message, target.as_ref(), &leg.hops[0]);
+            open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
+        } else {
+            leg.joined_by = rule;
+        }
+        self.tracked.add_leg(call, leg, in_front);
+        call
+    }
+
+    /// Sets the call's deadline as things stand now, or closes it.
+    fn settle(&mut self, call: u32, now: Timestamp) {
+        let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
+        let newly_answered = !open.answer_told && open.is_answered();
+        open.answer_told |= newly_answered;
+        let plan = open.plan(&self.office.pbx.judge);
+        if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
+            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
+        }
+        if newly_answered {
+            self.tell(call, now, CallPhase::Answered);
+        }
+        if plan.at <= now {
+            self.close(call, now, plan);
+        }
+    }
+
+    fn due(&mut self, call: u32, now: Timestamp) {
+        let Some(open) = self.tracked.get_mut(call) else { return };
+        if open.closed.is_some() {
+            return self.tracked.forget(call);
+        }
+        let plan = open.plan(&self.office.pbx.judge);
+        if plan.at > now {
+            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
+        } else {
+            self.close(call, now, plan);
+        }
+    }
+
+    fn close(&mut self, call: u32, now: Timestamp, plan: Plan) {
+        let direction = self.direction(call);
+        let Some(open) = self.tracked.get_mut(call) else { return };
+        open.closed = Some(now);
+        open.due = Some(self.timers.set(now + LINGER, call));
+        let judge = &self.office.pbx.judge;
+        let judgement = outcome::judge(&open.case(direction, plan.ending), judge);
+        let mut record = open.record(plan.ended, direction, judgement, &self.taps);
+        record.missed = outcome::missed(record.outcome, direction, judge);
+        let ended = || CallPhase::Ended(Verdict::of(&record));
+        let seen = self.followed.then(|| open.seen(plan.ended.unwrap_or(now), direction, ended()));
+        self.told.push(Told::Closed(Box::new(record), seen));
+    }
+
+    /// Judges a call early, and forgets it: there are too many.
+    fn give_up(&mut self, call: u32, now: Timestamp) {
+        if self.tracked.get(call).is_some_and(|open| open.closed.is_none()) {
+            self.counters.evicted += 1;
+            self.close(call, now, Plan { at: now, ended: Some(now), ending: Ending::Input });
+        }
+        self.tracked.forget(call);
+    }
+
+    fn tell(&mut self, call: u32, at: Timestamp, phase: CallPhase) {
+        if !self.followed {
+            return;
+        }
+        let direction = self.direction(call);
+        self.told.extend(self.tracked.get(call).map(|open| Told::Seen(open.seen(at, direction, phase))));
+    }
+
+    fn direction(&self, call: u32) -> Direction {
+        let roles = &self.office.pbx.roles;
+        let direction = |open: &OpenCall| open.direction(roles, self.office.is_own_number(&open.called));
+        self.tracked.get(call).map_or(Direction::Unknown, direction)
+    }
+}
+
+/// The ends of a message. A HEP agent inside a PBX may know its own end of a request only as loopback or
+/// unspecified; the top Via says more of the sender, the Request-URI of the receiver
+/// (captures/lab-pbx-external-voicemail-hep).
+fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> (SocketAddr, SocketAddr) {
+    let Datagram { src, dst, .. } = *datagram;
+    let nowhere = |end: SocketAddr| end.ip().is_unspecified() || NOWHERE.contains(&end.ip());
+    match (nowhere(src), nowhere(dst)) {
+        _ if message.status().is_some() => (src, dst),
+        (true, false) => (message.top_via().and_then(|via| via.addr()).unwrap_or(src), dst),
+        (false, true) => (src, message.request_uri().and_then(|uri| uri.addr()).unwrap_or(dst)),
+        _ => (src, dst),
+    }
+}
+
+/// The first 48 bits of SHA-256 over Call-ID and From-tag.
+fn hash48(call_id: &[u8], from_tag: &[u8]) -> u64 {
+    let digest = Sha256::new().chain_update(call_id).chain_update(from_tag).finalize();
+    digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+/// What stands for a host's own address where it doesn't know better.
+const NOWHERE: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// A deadline further away is looked at again after this, so that outdated ones don't pile up.
+const LOOK_AGAIN: Span = Span::from_secs(120);
+
+/// A closed call is kept this long for stragglers: 64 times T1 (RFC 3261 17.2.1).
+const LINGER: Span = Span::from_secs(32);
+
+/// Requests that belong to a call whose start should have been seen.
+const OF_DIALOG: [Method; 4] = [Method::Ack, Method::Bye, Method::Cancel, Method::Prack];

@@ -1,0 +1,136 @@
+//! The search for the call a new leg belongs to; `join` says by which rules.
+
+use crate::call::hash::Key;
+use crate::call::join::{Ends, Traits};
+use crate::call::open::OpenCall;
+use crate::call::tracked::Tracked;
+use crate::call::transaction::Hop;
+use crate::event::Role;
+use crate::time::{Span, Timestamp};
+
+/// Where a new leg belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// To a call that is in sight, by a rule.
+    Call {
+        /// The call.
+        call: u32,
+        /// The rule.
+        rule: &'static str,
+    },
+    /// To none: it begins one of its own.
+    None,
+    /// To one of several, which can't be told apart.
+    Ambiguous(Vec<u32>),
+}
+
+enum Narrowed {
+    None,
+    One(u32),
+    Many,
+}
+
+impl Tracked {
+    /// The call a new leg belongs to, by the first rule that names exactly one.
+    pub fn home_of(&self, traits: &Traits, hop: &Hop, now: Timestamp) -> Home {
+        let live = |call: &u32| self.is_live(*call, now);
+        let own = traits.own.map(|own| (own, "same_call_id"));
+        for (key, rule) in own.iter().chain(&traits.named).chain(&traits.shared) {
+            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(live)) {
+                return Home::Call { call, rule };
+            }
+        }
+        let passed_on = |first: &Hop| first.src.ip() != hop.src.ip() || first.dst == hop.src;
+        let elsewhere = |call: &u32| live(call) && self.first_hop(*call).is_some_and(passed_on);
+        for key in &traits.media {
+            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(elsewhere)) {
+                return Home::Call { call, rule: "media" };
+            }
+        }
+        self.home_by_parties(traits, hop, now)
+    }
+
+    fn home_by_parties(&self, traits: &Traits, hop: &Hop, now: Timestamp) -> Home {
+        let found = |key: Option<Key>| key.map_or(&[][..], |key| self.hints.find(key));
+        let waiting = |call: &u32| self.is_live(*call, now) && self.entered_before(*call, hop);
+        let Ends { caller, name, called } = traits.leaving;
+        let named = traits.before.iter().map(|key| ("named", Some(*key)));
+        for (rule, key) in [("caller", caller), ("caller", name), ("called", called)].into_iter().chain(named)
+        {
+            let fitting: Vec<u32> = found(key).iter().copied().filter(waiting).collect();
+            match self.narrow(&fitting, traits) {
+                Narrowed::One(call) => return Home::Call { call, rule },
+                Narrowed::Many => return Home::Ambiguous(fitting),
+                Narrowed::None => {}
+            }
+        }
+        let just_left = |call: &u32| self.has_just_left(*call, hop, now);
+        if let Some(call) = only(found(traits.outgoing[1]).iter().copied().filter(just_left)) {
+            return Home::Call { call, rule: REORDERED };
+        }
+        let headless = |call: &u32| self.is_live(*call, now) && self.rings_without_caller(*call, hop);
+        match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
+            Some(call) if hop.role == Role::PhoneOut => Home::Call { call, rule: "phones" },
+            _ => Home::None,
+        }
+    }
+
+    /// Of several calls that fit, the one still waiting for an answer, or the one for the same number.
+    fn narrow(&self, fitting: &[u32], traits: &Traits) -> Narrowed {
+        let waiting = |call: &&u32| !self.get(**call).is_some_and(OpenCall::is_taken);
+        let same_called = |call: &&u32| {
+            let hints = self.get(**call).map(|open| open.hints.as_slice()).unwrap_or_default();
+            traits.leaving.called.iter().chain(&traits.before).any(|key| hints.contains(key))
+        };
+        match fitting {
+            [] => Narrowed::None,
+            [call] => Narrowed::One(*call),
+            _ => {
+                let open: Vec<u32> = fitting.iter().filter(waiting).copied().collect();
+                let candidates = if open.is_empty() { fitting } else { &open };
+                only(candidates.iter().copied())
+                    .or_else(|| only(candidates.iter().filter(same_called).copied()))
+                    .map_or(Narrowed::Many, Narrowed::One)
+            }
+        }
+    }
+
+    fn first_hop(&self, call: u32) -> Option<&Hop> {
+        self.get(call)?.legs.first()?.hops.first()
+    }
+
+    /// Open, or given up so recently that the PBX may still ring somebody for it.
+    fn is_live(&self, call: u32, now: Timestamp) -> bool {
+        let behind = |open: &OpenCall, at| !open.is_answered() && now.since(at) <= STRAGGLER;
+        self.get(call).is_some_and(|open| open.closed.is_none_or(|at| behind(open, at)))
+    }
+
+    /// The call's caller entered the PBX by another way than the new hop leaves it.
+    fn entered_before(&self, call: u32, hop: &Hop) -> bool {
+        self.first_hop(call).is_some_and(|first| first.src != hop.src && first.dst != hop.dst)
+    }
+
+    fn has_just_left(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
+        let Some(open) = self.get(call).filter(|open| open.closed.is_none()) else {
+            return false;
+        };
+        let first = open.legs.first().and_then(|leg| leg.hops.first());
+        now.since(open.began) <= STRAGGLER
+            && first.is_some_and(|first| first.src.ip() == hop.dst.ip() && first.dst != hop.src)
+    }
+
+    fn rings_without_caller(&self, call: u32, hop: &Hop) -> bool {
+        self.first_hop(call)
+            .is_some_and(|first| first.role == Role::PhoneOut && first.src.ip() == hop.src.ip())
+    }
+}
+
+fn only(mut calls: impl Iterator<Item = u32>) -> Option<u32> {
+    calls.next().filter(|_| calls.next().is_none())
+}
+
+/// The rule by which a caller's leg comes in front of a leg that was seen before it.
+pub const REORDERED: &str = "reordered";
+
+/// A PBX that hasn't heard of the end yet, or a mirror out of order, is behind by no more than this.
+const STRAGGLER: Span = Span::from_millis(500);

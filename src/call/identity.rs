@@ -1,0 +1,236 @@
+//! Who called, and whom they wanted: read once from a leg's INVITE.
+//!
+//! A trunk peer is trusted with asserted identities, anybody else only with From. A caller who asked not
+//! to be shown is withheld even where another header reveals the number (RFC 3323, RFC 3325).
+
+use std::borrow::Cow;
+
+use crate::phone::{Dialplan, Party};
+use crate::wire::sip::{HeaderName, Message, NameAddr, Uri, unescape};
+
+/// Who called.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The number, or the user part; none if withheld or unreadable.
+    pub party: Option<Party>,
+    /// The URI it was read from; none if withheld.
+    pub raw: Option<Box<str>>,
+    /// The display name; none if withheld.
+    pub name: Option<Box<str>>,
+    /// The caller asked not to be shown.
+    pub withheld: bool,
+}
+
+/// Whom the caller wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Called {
+    /// The number, or the user part.
+    pub party: Option<Party>,
+    /// The user part as sent.
+    pub user: Box<str>,
+    /// The URI it was read from.
+    pub raw: Option<Box<str>>,
+}
+
+/// A redirection named by Diversion or History-Info.
+#[derive(Clone, Debug)]
+pub struct Diverted {
+    /// The user part the call was first for.
+    pub original: Box<[u8]>,
+    /// The URI it was read from.
+    pub raw: Box<str>,
+}
+
+impl Caller {
+    /// Reads the caller of an INVITE; asserted identities count only if the sender is trusted.
+    pub fn read(message: &Message<'_>, trusted: bool, dialplan: &Dialplan) -> Caller {
+        let from = message.from();
+        let from_uri = from.map(|from| from.uri());
+        if is_withheld(message, from_uri.as_ref()) {
+            return Caller { withheld: true, ..Caller::default() };
+        }
+        let asserted = if trusted { asserted(message, dialplan) } else { None };
+        let asserted = asserted.map(|id| (id, id.uri()));
+        let Some((id, uri)) = asserted.or(from.zip(from_uri)) else { return Caller::default() };
+        let name = id.display_text();
+        let name = if name.trim().is_empty() { from.map(|from| from.display_text()) } else { Some(name) };
+        Caller {
+            party: dialplan.read(uri.user()),
+            raw: Some(shown(uri.raw())),
+            name: name.filter(|name| !name.trim().is_empty()).map(|name| cut(&name)),
+            withheld: false,
+        }
+    }
+}
+
+impl Called {
+    /// Reads whom an INVITE is for: the party it was first for where it was diverted to voicemail, else
+    /// the Request-URI `target`, else To.
+    pub fn read(
+        message: &Message<'_>,
+        target: Option<&Uri<'_>>,
+        diverted: Option<&Diverted>,
+        dialplan: &Dialplan,
+    ) -> Called {
+        if let Some(diverted) = diverted {
+            return Called::from_parts(&diverted.original, diverted.raw.clone(), dialplan);
+        }
+        let uri = target.copied().filter(|uri| !uri.user().is_empty());
+        let to = || message.to().map(|to| to.uri());
+        match uri.or_else(to) {
+            Some(uri) => Called::from_parts(uri.user(), shown(uri.raw()), dialplan),
+            None => Called::default(),
+        }
+    }
+
+    fn from_parts(user: &[u8], raw: Box<str>, dialplan: &Dialplan) -> Called {
+        Called { party: dialplan.read(user), user: shown(&unescape(user)), raw: Some(raw) }
+    }
+}
+
+/// The party a call to the Request-URI `target` was first for, where Diversion (RFC 5806) or History-Info
+/// (RFC 7044) names one.
+///
+/// Diversion is newest first, so the original is its last value; in History-Info it is the first entry
+/// but only one with a later entry behind it, and the target itself never counts.
+pub fn diverted(message: &Message<'_>, target: Option<&Uri<'_>>) -> Option<Diverted> {
+    let user = target.map(Uri::user).unwrap_or_default();
+    let usable = |uri: &Uri<'_>| !uri.user().is_empty() && uri.user() != user;
+    let kept = |uri: Uri<'_>| Diverted { original: uri.user().into(), raw: shown(uri.raw()) };
+    let original = |value: &[u8]| Some(NameAddr::parse(value).uri()).filter(usable).map(kept);
+    if let Some(mailbox) = target.and_then(voicemail_target) {
+        let mailbox = unescape(mailbox);
+        return Some(kept(Uri::parse(&mailbox)));
+    }
+    let diversions = [HeaderName::Diversion, HeaderName::CcDiversion];
+    let last = |name| message.values(name).last().and_then(original);
+    diversions.into_iter().find_map(last).or_else(|| {
+        let mut history = message.values(HeaderName::HistoryInfo);
+        let first = history.next()?;
+        history.next()?;
+        original(first)
+    })
+}
+
+/// The mailbox that a Request-URI names as the target of a diversion, still escaped, if it also says why
+/// the call came there (RFC 4458); cause 380 is a number translation (RFC 8119) and doesn't count.
+pub fn voicemail_target<'a>(uri: &Uri<'a>) -> Option<&'a [u8]> {
+    let cause = uri.param(b"cause").is_some_and(|cause| cause != b"380");
+    uri.param(b"target").filter(|target| cause && !target.is_empty())
+}
+
+/// The user parts an INVITE names besides its target: of To, and of whoever it was redirected from.
+pub fn named_before<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let headers = [HeaderName::Diversion, HeaderName::CcDiversion, HeaderName::HistoryInfo];
+    let values = headers.into_iter().flat_map(|name| message.values(name));
+    let redirected = values.map(|value| NameAddr::parse(value).uri().user());
+    let to = message.to().map(|to| to.uri().user());
+    redirected.chain(to).filter(|user| !user.is_empty()).take(MAX_NAMED)
+}
+
+/// The digits by which two legs of one call are compared: the last seven of a number, or a whole short
+/// or alphabetic user part, in lower case.
+pub fn comparable(user: &[u8]) -> Option<Comparable> {
+    let user = unescape(user);
+    let user = user.split(|byte| *byte == b';').next()?;
+    if user.iter().any(u8::is_ascii_alphabetic) {
+        return Some(user.iter().map(u8::to_ascii_lowercase).take(MAX_COMPARED).collect());
+    }
+    let digits = || user.iter().copied().filter(u8::is_ascii_digit);
+    let surplus = digits().count().saturating_sub(7);
+    Some(digits().skip(surplus).collect::<Comparable>()).filter(|digits| digits.len > 0)
+}
+
+/// What two legs are compared by, on the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparable {
+    bytes: [u8; MAX_COMPARED],
+    len: usize,
+}
+
+impl FromIterator<u8> for Comparable {
+    fn from_iter<I: IntoIterator<Item = u8>>(from: I) -> Comparable {
+        let mut made = Comparable { bytes: [0; MAX_COMPARED], len: 0 };
+        for (slot, byte) in made.bytes.iter_mut().zip(from) {
+            *slot = byte;
+            made.len += 1;
+        }
+        made
+    }
+}
+
+impl std::ops::Deref for Comparable {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+fn asserted<'a>(message: &Message<'a>, dialplan: &Dialplan) -> Option<NameAddr<'a>> {
+    let names = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId, HeaderName::PPreferredIdentity];
+    let values = names.into_iter().flat_map(|name| message.values(name));
+    let ids =
+        values.map(NameAddr::parse).filter(|id| id.param(b"party").is_none_or(|party| party == b"calling"));
+    let mut named = None;
+    for id in ids {
+        match dialplan.read(id.uri().user()) {
+            Some(Party::Number(_)) => return Some(id),
+            Some(Party::Digits(_)) => named = named.or(Some(id)),
+            None => {}
+        }
+    }
+    named
+}
+
+fn is_withheld(message: &Message<'_>, from: Option<&Uri<'_>>) -> bool {
+    privacy_asked(message) || rpid_private(message) || from.is_some_and(is_anonymous)
+}
+
+fn privacy_asked(message: &Message<'_>) -> bool {
+    let tokens =
+        message.headers(HeaderName::Privacy).flat_map(|value| value.split(|byte| b";, \t".contains(byte)));
+    tokens.filter(|token| !token.is_empty()).any(|token| !token.eq_ignore_ascii_case(b"none"))
+}
+
+fn rpid_private(message: &Message<'_>) -> bool {
+    let calling = |id: &NameAddr<'_>| id.param(b"party").is_none_or(|party| party == b"calling");
+    let mut ids = message.values(HeaderName::RemotePartyId).map(NameAddr::parse).filter(calling);
+    ids.any(|id| id.param(b"privacy").is_some_and(|privacy| !privacy.eq_ignore_ascii_case(b"off")))
+}
+
+fn is_anonymous(uri: &Uri<'_>) -> bool {
+    let user = unescape(uri.user());
+    let zeros = !user.is_empty() && user.iter().all(|byte| *byte == b'0');
+    let named = ANONYMOUS_USERS.iter().any(|name| user.eq_ignore_ascii_case(name));
+    zeros || named || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
+}
+
+fn shown(bytes: &[u8]) -> Box<str> {
+    let plain = bytes.len() <= MAX_SHOWN && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    match std::str::from_utf8(bytes) {
+        Ok(text) if plain => text.into(),
+        _ => cut(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// At most `MAX_SHOWN` characters, without control characters.
+fn cut(text: &str) -> Box<str> {
+    let printable: Cow<'_, str> = match text.chars().any(char::is_control) {
+        true => text.chars().filter(|c| !c.is_control()).collect::<String>().into(),
+        false => text.into(),
+    };
+    match printable.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => printable[..end].into(),
+        None => printable.into(),
+    }
+}
+
+/// User parts that stand for nobody; 266696687 spells ANONYMOUS on a keypad.
+const ANONYMOUS_USERS: [&[u8]; 7] =
+    [b"anonymous", b"restricted", b"private", b"unavailable", b"unknown", b"withheld", b"266696687"];
+
+const MAX_SHOWN: usize = 256;
+
+const MAX_COMPARED: usize = 64;
+
+const MAX_NAMED: usize = 16;

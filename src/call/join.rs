@@ -1,0 +1,320 @@
+//! Which open call a new leg belongs to.
+//!
+//! Rules in order, the first that names exactly one open call wins and is recorded with the leg:
+//!
+//! | rule | the new leg … |
+//! |---|---|
+//! | `same_call_id` | carries the Call-ID of a leg of the call |
+//! | `call_id_named` | names that Call-ID in X-CID, X-Call-ID, Parent-Call-ID, In-Reply-To, Replaces, Join or Target-Dialog |
+//! | `call_id_derived` | has that Call-ID with a suffix a B2BUA adds |
+//! | `session_id` `charging_vector` `cisco_guid` `ucid` `hep_correlation` | shares that identifier |
+//! | `media` | offers the same media address and port |
+//! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
+//! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
+//! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
+//! | `phones` | leaves the same PBX for another phone, and no caller's leg is in sight |
+//!
+//! Where two calls fit, none is guessed: both are ambiguous.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::call::hash::{Key, KeyMap, Keyer};
+use crate::call::identity;
+use crate::call::role;
+use crate::settings::Roles;
+use crate::wire::packet::Datagram;
+use crate::wire::sdp::Sdp;
+use crate::wire::sip::{HeaderName, Message};
+
+/// What a leg can be found by, and what it can find others by.
+#[derive(Clone, Debug, Default)]
+pub struct Traits {
+    /// Identifiers shared by legs of one call, each with its rule.
+    pub shared: Vec<(Key, &'static str)>,
+    /// Its own Call-ID.
+    pub own: Option<Key>,
+    /// Call-IDs it names or derives from, each with its rule.
+    pub named: Vec<(Key, &'static str)>,
+    /// The media it offers.
+    pub media: Vec<Key>,
+    /// Its caller and called at the address it enters.
+    pub entering: Ends,
+    /// Its caller and called at the address it leaves.
+    pub leaving: Ends,
+    /// Whom it was for before it was redirected, at the address it leaves.
+    pub before: Vec<Key>,
+    /// Its caller among legs that leave an address: at the one it leaves, and at the one it enters.
+    pub outgoing: [Option<Key>; 2],
+}
+
+/// The parties of a leg as keys at one address.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends {
+    /// The caller's comparable digits.
+    pub caller: Option<Key>,
+    /// The caller's display name.
+    pub name: Option<Key>,
+    /// The called party's comparable digits.
+    pub called: Option<Key>,
+}
+
+/// Open calls by the traits of their legs.
+#[derive(Debug, Default)]
+pub struct Hints {
+    calls: KeyMap<Found>,
+}
+
+/// The calls found by one key, oldest first. Most keys find one.
+#[derive(Debug)]
+enum Found {
+    One([u32; 1]),
+    Many(Vec<u32>),
+}
+
+/// An address, and a port where it matters, in bytes; nothing but zeros for the PBX.
+type Place = [u8; 18];
+
+/// Makes traits of INVITEs.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// Makes keys.
+    pub keyer: Keyer,
+    /// Tells which addresses are the PBX's.
+    pub roles: &'a Roles,
+    /// Where the INVITE was seen.
+    pub datagram: &'a Datagram<'a>,
+    /// The INVITE.
+    pub message: &'a Message<'a>,
+}
+
+impl Hints {
+    /// Lets `call` be found by `key`.
+    pub fn add(&mut self, key: Key, call: u32) {
+        match self.calls.entry(key).or_insert(Found::One([call])) {
+            Found::One([only]) if *only == call => {}
+            found @ Found::One(_) => *found = Found::Many([found.calls(), &[call]].concat()),
+            Found::Many(calls) if calls.len() >= MAX_CALLS_A_KEY || calls.contains(&call) => {}
+            Found::Many(calls) => calls.push(call),
+        }
+    }
+
+    /// Ends that.
+    pub fn remove(&mut self, key: Key, call: u32) {
+        let empty = match self.calls.get_mut(&key) {
+            Some(Found::One([only])) => *only == call,
+            Some(Found::Many(calls)) => {
+                calls.retain(|other| *other != call);
+                calls.is_empty()
+            }
+            None => false,
+        };
+        if empty {
+            self.calls.remove(&key);
+        }
+    }
+
+    /// The calls that can be found by `key`, oldest first.
+    pub fn find(&self, key: Key) -> &[u32] {
+        self.calls.get(&key).map_or(&[], Found::calls)
+    }
+}
+
+impl Found {
+    fn calls(&self) -> &[u32] {
+        match self {
+            Found::One(call) => call,
+            Found::Many(calls) => calls,
+        }
+    }
+}
+
+impl Traits {
+    /// The keys a leg's call is to be found by.
+    pub fn offered(&self) -> impl Iterator<Item = Key> + '_ {
+        let shared = self.shared.iter().map(|(key, _)| *key);
+        let Ends { caller, name, called } = self.entering;
+        let ends = [caller, name, called, self.own, self.outgoing[0]].into_iter().flatten();
+        shared.chain(self.media.iter().copied()).chain(ends)
+    }
+}
+
+impl Reader<'_> {
+    /// The traits of the INVITE.
+    pub fn traits(&self) -> Traits {
+        let src = self.place(self.datagram.src, self.datagram.dst);
+        let dst = self.place(self.datagram.dst, self.datagram.src);
+        let from = self.message.from();
+        let caller = from.and_then(|from| identity::comparable(from.uri().user()));
+        let name = from.and_then(|from| from.display()).map(|name| name.trim_ascii().to_ascii_lowercase());
+        let name = name.filter(|name| !name.is_empty());
+        let request = self.message.request_uri();
+        let called = request.and_then(|uri| identity::comparable(uri.user()));
+        let key =
+            |kind, place: &Place, what: Option<&[u8]>| what.map(|what| self.keyer.key(kind, &[place, what]));
+        let ends = |place| Ends {
+            caller: key(CALLER, place, caller.as_deref()),
+            name: key(NAME, place, name.as_deref()),
+            called: key(CALLED, place, called.as_deref()),
+        };
+        let same = |user: &&[u8]| request.is_none_or(|uri| uri.user() != *user);
+        let before = identity::named_before(self.message).filter(same).filter_map(identity::comparable);
+        let call_id = self.message.call_id().unwrap_or_default();
+        Traits {
+            shared: self.shared(),
+            own: Some(self.call_id_key(call_id)),
+            named: self.named(call_id),
+            media: media_keys(&self.keyer, self.message),
+            before: before.filter_map(|user| key(CALLED, &src, Some(&user))).collect(),
+            outgoing: [&src, &dst].map(|place| key(OUTGOING, place, caller.as_deref())),
+            entering: ends(&dst),
+            leaving: ends(&src),
+        }
+    }
+
+    /// An address as legs enter and leave it: one name for all of the PBX's. Where both ends are on one
+    /// address, the port tells them apart.
+    fn place(&self, end: SocketAddr, other: SocketAddr) -> Place {
+        let mut place = [0; 18];
+        if end.ip() != other.ip() && role::party(self.roles, end.ip()) == role::Party::Pbx {
+            return place;
+        }
+        let ip = match end.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        place[..16].copy_from_slice(&ip.octets());
+        if end.ip() == other.ip() {
+            place[16..].copy_from_slice(&end.port().to_be_bytes());
+        }
+        place
+    }
+
+    fn call_id_key(&self, call_id: &[u8]) -> Key {
+        self.keyer.key(CALL_ID, &[call_id])
+    }
+
+    fn named(&self, own: &[u8]) -> Vec<(Key, &'static str)> {
+        let ids = NAMING.iter().flat_map(|name| self.message.values(*name));
+        let ids = ids.map(|value| value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii());
+        let correlation = Some(self.datagram.correlation).filter(|id| !id.is_empty());
+        let correlated = correlation.map(|id| (self.call_id_key(id), "hep_correlation"));
+        let derived = derived_from(own).map(|id| (self.call_id_key(id), "call_id_derived"));
+        let mut named = Vec::new();
+        named.extend(
+            ids.filter(|id| !id.is_empty()).take(MAX_NAMED).map(|id| (self.call_id_key(id), "call_id_named")),
+        );
+        named.extend(correlated);
+        named.extend(derived);
+        named
+    }
+
+    fn shared(&self) -> Vec<(Key, &'static str)> {
+        let first = |name| self.message.header(name).unwrap_or_default();
+        let mut shared = Vec::new();
+        let mut add = |kind, id: &[u8], rule| {
+            if !id.is_empty() {
+                shared.push((self.keyer.key(kind, &[id]), rule));
+            }
+        };
+        for id in session_ids(first(HeaderName::SessionId)) {
+            add(SESSION, &id.to_ascii_lowercase(), "session_id");
+        }
+        add(ICID, icid(first(HeaderName::PChargingVector)), "charging_vector");
+        add(GUID, first(HeaderName::CiscoGuid), "cisco_guid");
+        add(UCID, &ucid(first(HeaderName::UserToUser)), "ucid");
+        add(HEP, self.datagram.correlation, "hep_correlation");
+        shared
+    }
+}
+
+/// The addresses at which the session description of a message wants media, as keys.
+pub fn media_keys(keyer: &Keyer, message: &Message<'_>) -> Vec<Key> {
+    let Some(body) = message.sdp() else { return Vec::new() };
+    Sdp::parse(body).media().filter_map(|media| media.addr()).map(|addr| media_key(keyer, addr)).collect()
+}
+
+/// The key of an address where media is received.
+pub fn media_key(keyer: &Keyer, addr: SocketAddr) -> Key {
+    let port = addr.port().to_be_bytes();
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => keyer.key(MEDIA, &[&ip.octets(), &port]),
+        IpAddr::V6(ip) => keyer.key(MEDIA, &[&ip.octets(), &port]),
+    }
+}
+
+/// The UUIDs of a Session-ID, the nil one left out (RFC 7989 5).
+fn session_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ids = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let ids = ids.map(|id| id.strip_prefix(b"remote=").unwrap_or(id));
+    ids.filter(|id| id.len() == 32 && id.iter().any(|byte| *byte != b'0'))
+}
+
+/// The icid-value of a P-Charging-Vector (RFC 7315 5.6).
+fn icid(value: &[u8]) -> &[u8] {
+    let parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let id = parts.filter_map(|part| part.strip_prefix(b"icid-value=")).next().unwrap_or_default();
+    id.trim_ascii().strip_prefix(b"\"").and_then(|id| id.strip_suffix(b"\"")).unwrap_or(id)
+}
+
+/// Avaya's universal call id within User-to-User: its tag 00FA08 and sixteen hexadecimal digits.
+fn ucid(value: &[u8]) -> Vec<u8> {
+    let upper = value.to_ascii_uppercase();
+    let at = memchr::memmem::find(&upper, b"FA08");
+    at.and_then(|at| upper.get(at + 4..at + 20)).map(<[u8]>::to_vec).unwrap_or_default()
+}
+
+/// The Call-ID a B2BUA made this one from, if it looks made: `_b2b-1`, `_pbx-1` or `-0` at its end.
+fn derived_from(call_id: &[u8]) -> Option<&[u8]> {
+    let digits = call_id.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let stem = call_id.get(..call_id.len() - digits).filter(|_| digits > 0)?;
+    SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(*suffix))
+}
+
+/// The first Call-ID that Replaces, Join or Target-Dialog names is the part before the first semicolon.
+const NAMING: [HeaderName; 7] = [
+    HeaderName::XCid,
+    HeaderName::XCallId,
+    HeaderName::ParentCallId,
+    HeaderName::InReplyTo,
+    HeaderName::Replaces,
+    HeaderName::Join,
+    HeaderName::TargetDialog,
+];
+
+const SUFFIXES: [&[u8]; 3] = [b"_b2b-", b"_pbx-", b"-"];
+
+const CALL_ID: u8 = 1;
+const SESSION: u8 = 2;
+const ICID: u8 = 3;
+const GUID: u8 = 4;
+const UCID: u8 = 5;
+const HEP: u8 = 6;
+const MEDIA: u8 = 7;
+const CALLER: u8 = 8;
+const NAME: u8 = 9;
+const CALLED: u8 = 10;
+const OUTGOING: u8 = 11;
+
+const MAX_NAMED: usize = 8;
+const MAX_CALLS_A_KEY: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_call_id_names_the_one_it_was_made_from() {
+        assert_eq!(derived_from(b"abc@pbx_b2b-12"), Some(&b"abc@pbx"[..]));
+        assert_eq!(derived_from(b"abc-0"), Some(&b"abc"[..]));
+        assert_eq!(derived_from(b"abc"), None);
+        assert_eq!(derived_from(b"123"), None);
+    }
+
+    #[test]
+    fn identifiers_are_cut_out_of_their_headers() {
+        assert_eq!(icid(b"icid-value=\"a b\" ;orig-ioi=x"), b"a b");
+        assert_eq!(ucid(b"00FA0800010203040506070;encoding=hex"), b"00010203040506070"[..16].to_vec());
+        let both = b"ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000";
+        assert_eq!(session_ids(both).count(), 1);
+    }
+}

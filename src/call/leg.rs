@@ -1,0 +1,158 @@
+//! A leg: one initial INVITE and all that follows it under the same Call-ID and From-tag.
+//!
+//! A proxy's hops share that key, so a leg holds every hop's transaction; the first is the caller's side.
+//! A new try after 401, 407 or 3xx has the same ends and a higher CSeq, and is the same leg.
+
+use std::borrow::Cow;
+
+use crate::call::hash::Key;
+use crate::call::ladder::Ladder;
+use crate::call::transaction::{Hop, Seen};
+use crate::event::{LegRecord, LegResult, Role};
+use crate::time::Timestamp;
+
+/// One leg of a call.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// The key of Call-ID and From-tag.
+    pub key: Key,
+    /// Call-ID, at most `MAX_ID` bytes.
+    pub call_id: Box<[u8]>,
+    /// From-tag, at most `MAX_ID` bytes.
+    pub from_tag: Box<[u8]>,
+    /// The rule that joined it to its call.
+    pub joined_by: &'static str,
+    /// Its INVITE transactions, in the order seen.
+    pub hops: Vec<Hop>,
+    /// Which of them is nearest to the caller.
+    first: usize,
+    /// The To-tag of the answer that counts: the first the caller got (RFC 3261 13.2.2.4).
+    pub winner: Option<Key>,
+    /// The first BYE, and whether the caller's side sent it.
+    pub bye: Option<Bye>,
+    /// A message was seen that only an answered dialog has, though no answer was.
+    pub dialog: bool,
+    /// Its INVITE broke the grammar.
+    pub malformed: bool,
+    /// Its INVITE was not seen.
+    pub partial: bool,
+    /// Its messages.
+    pub ladder: Ladder,
+}
+
+/// The end of an answered leg.
+#[derive(Clone, Copy, Debug)]
+pub struct Bye {
+    /// When and where.
+    pub seen: Seen,
+    /// The side that sent the INVITE hung up.
+    pub by_caller: bool,
+    /// The Q.850 cause it gave.
+    pub cause: Option<u16>,
+}
+
+/// What makes a leg.
+#[derive(Clone, Copy, Debug)]
+pub struct NewLeg<'a> {
+    /// The key of Call-ID and From-tag.
+    pub key: Key,
+    /// Call-ID as sent.
+    pub call_id: &'a [u8],
+    /// From-tag as sent.
+    pub from_tag: &'a [u8],
+    /// Its INVITE broke the grammar.
+    pub malformed: bool,
+    /// Its INVITE was not seen.
+    pub partial: bool,
+}
+
+impl Leg {
+    /// A leg without hops yet.
+    pub fn new(new: NewLeg<'_>) -> Leg {
+        let kept = |id: &[u8]| Box::from(&id[..id.len().min(MAX_ID)]);
+        Leg {
+            key: new.key,
+            call_id: kept(new.call_id),
+            from_tag: kept(new.from_tag),
+            joined_by: "first",
+            hops: Vec::with_capacity(1),
+            first: 0,
+            winner: None,
+            bye: None,
+            dialog: false,
+            malformed: new.malformed,
+            partial: new.partial,
+            ladder: Ladder::default(),
+        }
+    }
+
+    /// Adds an INVITE transaction, minding that a mirror may show an inner hop before the caller's.
+    /// Tells its index, or nothing if the leg has `MAX_HOPS` already.
+    pub fn add_hop(&mut self, hop: Hop) -> Option<usize> {
+        if self.hops.len() >= MAX_HOPS {
+            return None;
+        }
+        if let Some(first) = self.hops.get(self.first)
+            && feeds(&hop, first)
+            && !feeds(first, &hop)
+        {
+            self.first = self.hops.len();
+        }
+        self.hops.push(hop);
+        Some(self.hops.len() - 1)
+    }
+
+    /// The transaction that decides the leg: the caller's answered try, else the last one.
+    pub fn caller_hop(&self) -> Option<&Hop> {
+        let tries = || self.hops.iter().filter(|hop| self.is_caller_side(hop));
+        let open = |hop: &&Hop| !hop.is_over();
+        tries()
+            .find(|hop| hop.answered.is_some())
+            .or_else(|| tries().rev().find(open))
+            .or_else(|| tries().next_back())
+    }
+
+    /// The hops beyond the caller's side.
+    pub fn inner_hops(&self) -> impl Iterator<Item = &Hop> {
+        self.hops.iter().filter(|hop| !self.is_caller_side(hop))
+    }
+
+    /// What the leg is for: the role of the hop nearest to the caller.
+    pub fn role(&self) -> Role {
+        self.hops.get(self.first).map_or(Role::Unknown, |hop| hop.role)
+    }
+
+    /// How the leg ended, or stands.
+    pub fn result(&self) -> LegResult {
+        self.caller_hop().map_or(LegResult::Incomplete, Hop::result)
+    }
+
+    /// The leg as records show it, its ladder counted from `began`.
+    pub fn record(&self, began: Timestamp) -> LegRecord {
+        let answered = self.caller_hop().and_then(|hop| hop.answered.map(|_| 200));
+        LegRecord {
+            call_id: String::from_utf8_lossy(&self.call_id).into_owned(),
+            from_tag: String::from_utf8_lossy(&self.from_tag).into_owned(),
+            role: self.role(),
+            result: self.result(),
+            status: answered.or_else(|| self.caller_hop().and_then(Hop::status)),
+            joined_by: Cow::Borrowed(self.joined_by),
+            ladder: self.ladder.rows(began),
+        }
+    }
+
+    fn is_caller_side(&self, hop: &Hop) -> bool {
+        let Some(first) = self.hops.get(self.first) else { return false };
+        hop.src.ip() == first.src.ip() && hop.src != first.dst
+    }
+}
+
+/// Whether `hop` ends where `next` begins. Ports matter only between ends on one address.
+fn feeds(hop: &Hop, next: &Hop) -> bool {
+    hop.dst.ip() == next.src.ip() && (hop.src.ip() != hop.dst.ip() || hop.dst.port() == next.src.port())
+}
+
+/// Bytes of a Call-ID or tag that are kept; keys are made of the whole.
+pub const MAX_ID: usize = 256;
+
+const MAX_HOPS: usize = 64;

@@ -1,0 +1,29 @@
+//! From SIP messages to one verdict per caller.
+//!
+//! ```text
+//! message ── Keys ──> Leg (Call-ID + From-tag) ── progress ──> Hop (one INVITE transaction at one hop)
+//!                      │ join: which OpenCall
+//!                      └─ outcome::judge, when `OpenCall::plan` says it is time ──> CallRecord
+//! ```
+//! `Calls` owns them all and is the only thing the engine talks to. Only a call has an outcome; a leg
+//! never does.
+
+mod calls;
+mod hash;
+mod held;
+mod home;
+mod identity;
+mod join;
+mod ladder;
+mod leg;
+mod office;
+mod open;
+mod outcome;
+mod progress;
+mod recent;
+mod role;
+mod timers;
+mod tracked;
+mod transaction;
+
+pub use calls::{Calls, Counters, Told};

@@ -1,0 +1,163 @@
+//! What the configuration says about an INVITE: its ends' roles, its parties, and whether it is one of
+//! those that never are anybody's missed call.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::call::identity::{self, Called, Caller};
+use crate::call::progress::Heard;
+use crate::call::role::{self, Party};
+use crate::call::transaction::{Hop, Seen, VoicemailSign};
+use crate::phone::{self, Dialplan};
+use crate::settings::{Did, Pbx, Settings};
+use crate::time::Span;
+use crate::wire::packet::Transport;
+use crate::wire::sip::{HeaderName, Message, Uri};
+
+/// The office as its configuration describes it.
+#[derive(Debug)]
+pub struct Office {
+    /// Roles, numbers and judgement.
+    pub pbx: Pbx,
+    own_numbers: Vec<Did>,
+    dialplan: Dialplan,
+}
+
+impl Office {
+    /// The office of a configuration.
+    pub fn new(settings: &Settings) -> Office {
+        let dids = settings.pbx.numbers.dids.iter().map(|number| Did::Number(*number));
+        let lines = settings.lines.iter().flat_map(|line| line.did.iter().cloned());
+        Office {
+            pbx: settings.pbx.clone(),
+            own_numbers: dids.chain(lines).filter(|did| *did != Did::Rest).collect(),
+            dialplan: Dialplan::new(&settings.pbx.numbers, settings.site.country.as_deref()),
+        }
+    }
+
+    /// The transaction a message opens; a response tells the ends of its INVITE the other way round.
+    pub fn hop(&self, heard: &Heard<'_>) -> Hop {
+        let Heard { datagram, message, .. } = heard;
+        let (src, dst) = match message.status() {
+            None => (datagram.src, datagram.dst),
+            Some(_) => (datagram.dst, datagram.src),
+        };
+        let uri = message.request_uri();
+        let user = uri.as_ref().map(|uri| uri.user()).unwrap_or_default();
+        let role = role::role(&self.pbx.roles, src.ip(), dst.ip(), user);
+        let configured = self.party(dst) == Party::Voicemail || role::is_pilot(&self.pbx.roles, user);
+        let short = (1..=SHORT_NUMBER).contains(&user.len());
+        let voicemail = if configured {
+            Some(VoicemailSign::Configured)
+        } else if uri.as_ref().is_some_and(|uri| identity::voicemail_target(uri).is_some()) {
+            Some(VoicemailSign::Target)
+        } else if role == crate::event::Role::Unknown
+            && short
+            && identity::diverted(message, uri.as_ref()).is_some()
+        {
+            Some(VoicemailSign::Diverted)
+        } else {
+            None
+        };
+        Hop {
+            key: heard.keys.hop,
+            cseq: heard.keys.cseq,
+            src,
+            dst,
+            reliable: datagram.transport != Transport::Udp,
+            role,
+            voicemail,
+            opened: Seen { at: datagram.at, frame: datagram.frame },
+            last_invite: datagram.at,
+            responded: false,
+            provisional: None,
+            ringing: None,
+            early_media: None,
+            queued: false,
+            cancelled: None,
+            cancel_heard: None,
+            elsewhere: false,
+            answered: None,
+            refused: None,
+            cause: None,
+        }
+    }
+
+    /// Who calls; asserted identities count only from the trunk.
+    pub fn caller(&self, message: &Message<'_>, hop: &Hop) -> Caller {
+        Caller::read(message, self.party(hop.src) == Party::Trunk, &self.dialplan)
+    }
+
+    /// Whom a call to the Request-URI `target` is for: on a leg to voicemail, the party it was first for.
+    pub fn called(&self, message: &Message<'_>, target: Option<&Uri<'_>>, hop: &Hop) -> Called {
+        let diverted = if hop.voicemail.is_some() { identity::diverted(message, target) } else { None };
+        Called::read(message, target, diverted.as_ref(), &self.dialplan)
+    }
+
+    /// Whether the number is one of the business's.
+    pub fn is_own_number(&self, called: &Called) -> bool {
+        self.own_numbers.iter().any(|did| match did {
+            Did::Number(number) => called.party == Some(phone::Party::Number(*number)),
+            Did::User(user) => *user == *called.user,
+            Did::Rest => false,
+        })
+    }
+
+    /// A source no role names, trying the PBX for a number that isn't the business's. A private address
+    /// may be a phone where no phone is configured.
+    pub fn is_scanner(&self, message: &Message<'_>, hop: &Hop, called: &Called) -> bool {
+        let roles = &self.pbx.roles;
+        let agent = message.header(HeaderName::UserAgent).unwrap_or_default();
+        let starts =
+            |name: &&[u8]| agent.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        let names_itself = SCANNERS.iter().any(starts);
+        let stranger = self.party(hop.src) == Party::Stranger && self.party(hop.dst) == Party::Pbx;
+        let may_be_phone = roles.phone_nets.is_empty() && is_private(hop.src.ip());
+        let unexpected = !roles.trunk_peers.is_empty() && stranger && !may_be_phone;
+        names_itself || (unexpected && !self.is_own_number(called))
+    }
+
+    /// A call for help from within, or a call back from the emergency service (RFC 7090).
+    pub fn is_emergency(&self, message: &Message<'_>, target: Option<&Uri<'_>>, hop: &Hop) -> bool {
+        let callback = |value: &[u8]| value.eq_ignore_ascii_case(b"psap-callback");
+        let asks_for_help = || {
+            target.is_some_and(|uri| {
+                let service = |start: &[u8]| start.eq_ignore_ascii_case(b"urn:service:sos");
+                uri.raw().get(..15).is_some_and(service) || self.dialplan.is_emergency(uri.user())
+            })
+        };
+        message.header(HeaderName::Priority).is_some_and(callback)
+            || (self.party(hop.src) != Party::Trunk && asks_for_help())
+    }
+
+    fn party(&self, end: SocketAddr) -> Party {
+        role::party(&self.pbx.roles, end.ip())
+    }
+}
+
+/// How long an INVITE allows itself to ring (RFC 3261 20.19), within bounds.
+pub fn ring_limit(message: &Message<'_>) -> Span {
+    let text = message.header(HeaderName::Expires).and_then(|value| std::str::from_utf8(value).ok());
+    let asked = text.and_then(|text| text.trim().parse::<u32>().ok());
+    let asked = asked.map_or(RING_LIMIT, |seconds| Span::from_secs(i64::from(seconds)));
+    asked.clamp(RING_LIMIT, LONGEST_RING)
+}
+
+fn is_private(addr: IpAddr) -> bool {
+    match addr.to_canonical() {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// How the User-Agents of scanners start that don't hide.
+const SCANNERS: [&[u8]; 6] =
+    [b"friendly-scanner", b"sipvicious", b"sipcli", b"sip-scan", b"pplsip", b"vaxsipuseragent"];
+
+/// A voicemail pilot is an internal number: no longer than this.
+const SHORT_NUMBER: usize = 6;
+
+/// RFC 3261 13.3.1.1: a ringing call is refreshed each minute; three are allowed without Expires.
+const RING_LIMIT: Span = Span::from_secs(180);
+
+/// The longest ringing an Expires header can ask for.
+const LONGEST_RING: Span = Span::from_secs(3_600);

@@ -1,0 +1,300 @@
+//! A call while it is tracked: its legs, when it will be judged, and its record once it is.
+
+use std::sync::Arc;
+
+use crate::call::hash::Key;
+use crate::call::identity::{Called, Caller};
+use crate::call::leg::Leg;
+use crate::call::outcome::{Case, Ending, Judgement};
+use crate::call::role::{self, Party};
+use crate::call::timers::Due;
+use crate::call::transaction::Hop;
+use crate::event::{CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role, Verdict};
+use crate::phone;
+use crate::settings::{Judge, Roles};
+use crate::time::{Span, Timestamp};
+
+/// A call that is not over, or was a moment ago.
+#[derive(Clone, Debug)]
+pub struct OpenCall {
+    /// Its id.
+    pub id: CallKey,
+    /// Its place among all calls seen: the tie-break between equal deadlines.
+    pub serial: u64,
+    /// When its first INVITE was seen.
+    pub began: Timestamp,
+    /// Who called.
+    pub caller: Caller,
+    /// Whom they wanted.
+    pub called: Called,
+    /// The caller's side was diverted before it arrived.
+    pub diverted: bool,
+    /// It is for an emergency number.
+    pub emergency: bool,
+    /// It came from an unknown source to a number that isn't the business's.
+    pub scanner: bool,
+    /// More than one call fitted one of its legs.
+    pub ambiguous: bool,
+    /// How long it may ring (RFC 3261 20.19), with bounds.
+    pub expires: Span,
+    /// Its legs, the caller's first.
+    pub legs: Vec<Leg>,
+    /// The keys by which its legs can be found.
+    pub hints: Vec<Key>,
+    /// RTP seen to the caller, and from the caller, in packets.
+    pub media: Media,
+    /// That it was answered has been told.
+    pub answer_told: bool,
+    /// When it was closed, once it was.
+    pub closed: Option<Timestamp>,
+    /// Its deadline.
+    pub due: Option<Due>,
+}
+
+/// RTP of the caller's leg, in packets.
+#[derive(Clone, Debug, Default)]
+pub struct Media {
+    /// The addresses RTP is expected at.
+    pub addrs: Vec<Key>,
+    /// Packets to the caller.
+    pub to_caller: u32,
+    /// Packets from the caller.
+    pub from_caller: u32,
+}
+
+/// When a call is to be judged, and what its end will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// When.
+    pub at: Timestamp,
+    /// The end the record shows; none if it was answered and the end not seen.
+    pub ended: Option<Timestamp>,
+    /// What ends it.
+    pub ending: Ending,
+}
+
+impl OpenCall {
+    /// The leg that decides: the caller's, or the answered one where no caller's leg is in sight.
+    pub fn lead(&self) -> usize {
+        let answered = |leg: &Leg| leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
+        match self.legs.first() {
+            Some(first) if first.role() == Role::PhoneOut && !answered(first) => {
+                self.legs.iter().position(answered).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// When the call is to be judged as things stand.
+    pub fn plan(&self, judge: &Judge) -> Plan {
+        let Some(leg) = self.legs.get(self.lead()) else { return Plan::timer(self.began) };
+        let Some(hop) = leg.caller_hop() else { return Plan::timer(self.began) };
+        match (leg.bye, hop.answered, hop.refused, hop.cancelled) {
+            (Some(bye), ..) => Plan::message(bye.seen.at, Span::ZERO),
+            (_, Some(answered), ..) => Plan { ended: None, ..Plan::timer(answered.at + LONGEST) },
+            _ if leg.role() == Role::PhoneOut && self.all_over() => self.plan_without_caller(judge),
+            (_, _, Some(refused), _) if refused.retry => Plan::message(refused.seen.at, RETRY),
+            (_, _, Some(refused), _) if refused.status / 100 == 5 => Plan::message(refused.seen.at, FAILOVER),
+            (_, _, Some(refused), _) if self.all_over() => Plan::message(refused.seen.at, Span::ZERO),
+            (_, _, Some(refused), _) => Plan::message(refused.seen.at, SETTLE),
+            (_, _, _, Some(cancelled)) => match hop.cancel_heard {
+                Some(heard) => Plan::timer(heard + FINAL_OVERDUE),
+                None => Plan::timer(cancelled.at + TIMER_B),
+            },
+            _ if hop.responded => {
+                Plan::timer(hop.provisional.unwrap_or(hop.opened.at) + self.expires + RING_GRACE)
+            }
+            _ => Plan::timer(hop.last_invite.max(hop.opened.at + TIMER_B)),
+        }
+    }
+
+    /// Which way the call goes as far as its legs tell.
+    pub fn direction(&self, roles: &Roles, own_number: bool) -> Direction {
+        let Some(hop) = self.legs.first().and_then(Leg::caller_hop) else { return Direction::Unknown };
+        let ends = [hop.src, hop.dst].map(|end| role::party(roles, end.ip()));
+        let is_number =
+            |party: &Option<phone::Party>| party.as_ref().is_some_and(|party| party.number().is_some());
+        let leaves = |role| self.legs.iter().skip(1).flat_map(|leg| &leg.hops).any(|hop| hop.role == role);
+        match ends {
+            [Party::Trunk, Party::Trunk] => Direction::Unknown,
+            [Party::Trunk, _] => Direction::Inbound,
+            [_, Party::Trunk] => Direction::Outbound,
+            [Party::Phone, _] if leaves(Role::TrunkOut) => Direction::Outbound,
+            [Party::Phone, _] if leaves(Role::PhoneOut) => Direction::Internal,
+            [Party::Phone, _] if is_number(&self.called.party) || self.emergency => Direction::Outbound,
+            [Party::Phone, _] => Direction::Internal,
+            [_, Party::Phone | Party::Voicemail] if is_number(&self.caller.party) => Direction::Inbound,
+            [Party::Pbx, Party::Phone | Party::Voicemail] => Direction::Internal,
+            [Party::Stranger, Party::Pbx] if own_number => Direction::Inbound,
+            _ => Direction::Unknown,
+        }
+    }
+
+    /// Whether its caller has been answered.
+    pub fn is_answered(&self) -> bool {
+        self.legs.get(self.lead()).and_then(Leg::caller_hop).is_some_and(|hop| hop.answered.is_some())
+    }
+
+    /// Whether somebody within the business has taken it: another leg was answered too.
+    pub fn is_taken(&self) -> bool {
+        self.is_answered()
+            && self.legs.iter().skip(1).flat_map(|leg| &leg.hops).any(|hop| hop.answered.is_some())
+    }
+
+    /// Whether it ever rang or was answered.
+    pub fn has_rung(&self) -> bool {
+        self.legs
+            .iter()
+            .flat_map(|leg| &leg.hops)
+            .any(|hop| hop.alerting().is_some() || hop.answered.is_some())
+    }
+
+    /// What `outcome::judge` is to look at.
+    pub fn case(&self, direction: Direction, ending: Ending) -> Case<'_> {
+        Case {
+            legs: &self.legs,
+            lead: self.lead(),
+            direction,
+            emergency: self.emergency,
+            scanner: self.scanner,
+            diverted: self.diverted,
+            one_way: self.media.to_caller >= HEARD && self.media.from_caller == 0,
+            ending,
+        }
+    }
+
+    /// What rules see of the call in a phase.
+    pub fn seen(&self, at: Timestamp, direction: Direction, phase: CallPhase) -> CallSeen {
+        CallSeen {
+            call: self.id,
+            phase,
+            at,
+            began: self.began,
+            caller: self.caller.party.clone(),
+            caller_name: self.caller.name.as_deref().map(str::to_owned),
+            withheld: self.caller.withheld,
+            called: self.called.party.clone(),
+            called_user: Some(self.called.user.clone()).filter(|user| !user.is_empty()),
+            direction,
+        }
+    }
+
+    /// The call's record.
+    pub fn record(
+        &self,
+        end: Option<Timestamp>,
+        direction: Direction,
+        judgement: Judgement,
+        taps: &[Arc<str>],
+    ) -> CallRecord {
+        let leg = self.legs.get(self.lead());
+        let hop = leg.and_then(Leg::caller_hop);
+        let answered = hop.and_then(|hop| hop.answered).map(|seen| seen.at);
+        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        CallRecord {
+            call: self.id,
+            at: self.began,
+            ended: end,
+            caller: self.caller.party.clone(),
+            caller_raw: owned(&self.caller.raw),
+            caller_name: owned(&self.caller.name),
+            withheld: self.caller.withheld,
+            called: self.called.party.clone(),
+            called_raw: owned(&self.called.raw),
+            line: None,
+            direction,
+            outcome: judgement.outcome,
+            missed: false,
+            answered_by: judgement.answered_by,
+            confidence: judgement.confidence,
+            ambiguous: self.ambiguous,
+            lossy: false,
+            rang_ms: self.rang_for(answered.or(end)).as_millis(),
+            talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),
+            final_status: answered.map(|_| 200).or_else(|| hop.and_then(Hop::status)),
+            cause: leg
+                .and_then(|leg| leg.bye)
+                .and_then(|bye| bye.cause)
+                .or_else(|| hop.and_then(|hop| hop.cause)),
+            message: None,
+            recording: None,
+            legs: self.legs.iter().map(|leg| leg.record(self.began)).collect(),
+            evidence: judgement
+                .evidence
+                .into_iter()
+                .map(|(frame, rule)| evidence(frame, rule, taps))
+                .collect(),
+        }
+    }
+
+    /// From the first ringing on any leg to the answer or the end.
+    fn rang_for(&self, until: Option<Timestamp>) -> Span {
+        let hops = || self.legs.iter().flat_map(|leg| &leg.hops);
+        let ringing = hops().filter_map(|hop| hop.ringing).map(|seen| seen.at).min();
+        let first = ringing.or_else(|| hops().filter_map(|hop| hop.early_media).min());
+        first.zip(until).map_or(Span::ZERO, |(first, until)| until.since(first).max(Span::ZERO))
+    }
+
+    fn all_over(&self) -> bool {
+        self.legs.iter().flat_map(|leg| &leg.hops).all(Hop::is_over)
+    }
+
+    fn plan_without_caller(&self, judge: &Judge) -> Plan {
+        let ends = self.legs.iter().flat_map(|leg| &leg.hops).filter_map(Hop::ended_unanswered);
+        Plan::message(ends.max().unwrap_or(self.began), judge.hunt_gap)
+    }
+}
+
+impl Plan {
+    fn message(at: Timestamp, slack: Span) -> Plan {
+        Plan { at: at + slack, ended: Some(at), ending: Ending::Message }
+    }
+
+    fn timer(at: Timestamp) -> Plan {
+        Plan { at, ended: Some(at), ending: Ending::Timer }
+    }
+}
+
+impl Verdict {
+    /// What rules need of a record.
+    pub fn of(record: &CallRecord) -> Verdict {
+        Verdict {
+            outcome: record.outcome,
+            missed: record.missed,
+            confidence: record.confidence,
+            ambiguous: record.ambiguous,
+            lossy: record.lossy,
+            rang_for: Span::from_millis(record.rang_ms),
+            talked_for: Span::from_millis(record.talked_ms),
+            message: record.message,
+        }
+    }
+}
+
+fn evidence(frame: crate::wire::packet::FrameRef, rule: &'static str, taps: &[Arc<str>]) -> Evidence {
+    let tap = taps.get(usize::from(frame.tap.0)).cloned().unwrap_or_default();
+    Evidence { tap, frame: frame.n, rule: rule.into() }
+}
+
+/// A second of RTP at 20 ms a packet: as much as proves that media flows.
+const HEARD: u32 = 50;
+
+const RING_GRACE: Span = Span::from_secs(10);
+
+/// 64 times T1 (RFC 3261 17.1.1.2): how long an INVITE waits for any response, a CANCEL for the final one.
+const TIMER_B: Span = Span::from_secs(32);
+
+/// Copies of a final response come at 0.5, 1.5 and 3.5 s (RFC 3261 17.2.1); after that it was lost.
+const FINAL_OVERDUE: Span = Span::from_secs(4);
+
+/// A challenge or redirection is followed by the next try within this.
+const RETRY: Span = Span::from_secs(5);
+
+/// A trunk that was refused with 5xx tries the next host within this.
+const FAILOVER: Span = Span::from_millis(500);
+
+/// What other legs still have to say comes within this.
+const SETTLE: Span = Span::from_millis(200);
+
+/// Nobody talks longer than this without a BYE being lost.
+const LONGEST: Span = Span::from_secs(4 * 3_600);

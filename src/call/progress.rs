@@ -1,0 +1,255 @@
+//! What one message does to its leg.
+
+use crate::call::hash::{Key, Keyer};
+use crate::call::ladder::{Label, Rung};
+use crate::call::leg::{Bye, Leg};
+use crate::call::transaction::{Hop, Refused, Seen};
+use crate::wire::packet::Datagram;
+use crate::wire::sip::{HeaderName, Message, Method, reasons};
+
+/// A message of a leg.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// Where it was seen.
+    pub datagram: &'a Datagram<'a>,
+    /// The message.
+    pub message: &'a Message<'a>,
+    /// Where it belongs.
+    pub keys: Keys<'a>,
+    /// Makes keys.
+    pub keyer: Keyer,
+    /// It belongs to a request of the side that sent the leg's INVITE.
+    pub from_caller: bool,
+}
+
+/// What a message says about where it belongs, read once.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    /// The leg, if its sender is the leg's caller: Call-ID and From-tag.
+    pub leg: Key,
+    /// The transaction within its leg: sent-by and branch of the top Via, and CSeq. A branch without the
+    /// magic cookie, or one that is nothing but it, isn't unique (RFC 3261 17.2.3); within one leg sent-by
+    /// and CSeq make up for it.
+    pub hop: u32,
+    /// CSeq number.
+    pub cseq: u32,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// From-tag; empty if there is none (RFC 2543).
+    pub from_tag: &'a [u8],
+    /// To-tag; none outside a dialog.
+    pub to_tag: Option<&'a [u8]>,
+}
+
+impl<'a> Keys<'a> {
+    /// The keys of a message; none if it lacks them or contradicts itself about them.
+    pub fn of(keyer: &Keyer, message: &Message<'a>) -> Option<Keys<'a>> {
+        if !message.keyed() {
+            return None;
+        }
+        let call_id = message.call_id()?;
+        let from_tag = message.from_tag().unwrap_or_default();
+        let cseq = message.cseq()?.number;
+        let (sent_by, branch) = message.top_via().map(|via| (via.sent_by, via.branch)).unwrap_or_default();
+        Some(Keys {
+            leg: keyer.key(LEG, &[call_id, from_tag]),
+            hop: keyer.fingerprint(&[sent_by, branch.unwrap_or_default(), &cseq.to_be_bytes()]),
+            cseq,
+            call_id,
+            from_tag,
+            to_tag: message.to_tag(),
+        })
+    }
+
+    /// The leg, if its sender is the called party: Call-ID and To-tag. None outside a dialog.
+    pub fn leg_of_called(&self, keyer: &Keyer) -> Option<Key> {
+        self.to_tag.map(|to_tag| keyer.key(LEG, &[self.call_id, to_tag]))
+    }
+}
+
+impl Heard<'_> {
+    /// Whether it is an INVITE outside a dialog.
+    pub fn opens_leg(&self) -> bool {
+        let invite = self.message.status().is_none() && self.message.method() == Method::Invite;
+        invite && self.keys.to_tag.is_none()
+    }
+}
+
+/// Lets a leg hear a message.
+pub fn hear(leg: &mut Leg, heard: &Heard<'_>) {
+    let is_new = climb(leg, heard);
+    match (heard.message.status(), heard.message.method()) {
+        (None, Method::Invite) => invite(leg, heard),
+        (None, Method::Cancel) if heard.from_caller => cancel(leg, heard),
+        (None, Method::Ack) if heard.from_caller => ack(leg),
+        (None, Method::Bye) if is_new => bye(leg, heard),
+        (Some(status), Method::Invite) if heard.from_caller => response(leg, heard, status),
+        (Some(_), Method::Cancel) if heard.from_caller => {
+            if let Some(hop) = hop_of(leg, heard) {
+                hop.cancel_heard.get_or_insert(heard.datagram.at);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The transaction a message belongs to, if the leg has it.
+pub fn find_hop(leg: &Leg, heard: &Heard<'_>) -> Option<usize> {
+    leg.hops.iter().position(|hop| hop.key == heard.keys.hop)
+}
+
+/// Whether an INVITE is a later try than all the leg has seen.
+pub fn is_later_try(leg: &Leg, heard: &Heard<'_>) -> bool {
+    let last = leg.hops.iter().map(|hop| hop.cseq).max();
+    Some(heard.keys.cseq) > last
+}
+
+/// Adds the message to the leg's ladder; tells whether it was not there before.
+fn climb(leg: &mut Leg, heard: &Heard<'_>) -> bool {
+    let Heard { datagram, message, keys, keyer, .. } = heard;
+    let method = message.method();
+    leg.ladder.push(Rung {
+        at: datagram.at,
+        frame: datagram.frame.n,
+        fingerprint: keyer.fingerprint(&[
+            &keys.hop.to_be_bytes(),
+            method.name().as_bytes(),
+            keys.to_tag.unwrap_or_default(),
+        ]),
+        label: message.status().map_or(Label::Request(method), Label::Status),
+        src: datagram.src.ip(),
+        dst: datagram.dst.ip(),
+    })
+}
+
+fn invite(leg: &mut Leg, heard: &Heard<'_>) {
+    let at = heard.datagram.at;
+    if let Some(hop) = find_hop(leg, heard).and_then(|n| leg.hops.get_mut(n)) {
+        hop.last_invite = hop.last_invite.max(at);
+    }
+}
+
+fn cancel(leg: &mut Leg, heard: &Heard<'_>) {
+    let seen = seen(heard);
+    let causes = Causes::of(heard.message);
+    if let Some(hop) = hop_of(leg, heard) {
+        hop.cancelled.get_or_insert(seen);
+        hop.elsewhere |= causes.elsewhere;
+        hop.cause = hop.cause.or(causes.q850);
+    }
+}
+
+/// An ACK without a final response in sight: responses to this leg can't be seen here.
+fn ack(leg: &mut Leg) {
+    let final_seen = |hop: &Hop| hop.answered.is_some() || hop.refused.is_some();
+    if !leg.hops.iter().any(final_seen) {
+        leg.dialog = true;
+    }
+}
+
+fn bye(leg: &mut Leg, heard: &Heard<'_>) {
+    let Keys { from_tag, to_tag, .. } = heard.keys;
+    let tag = if heard.from_caller { to_tag.unwrap_or_default() } else { from_tag };
+    if leg.winner.is_some_and(|winner| winner != heard.keyer.key(TAG, &[tag])) {
+        return;
+    }
+    leg.dialog |= leg.winner.is_none();
+    let cause = Causes::of(heard.message).q850;
+    leg.bye.get_or_insert(Bye { seen: seen(heard), by_caller: heard.from_caller, cause });
+}
+
+fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16) {
+    let (seen, message) = (seen(heard), heard.message);
+    let early_media = status == 183 && message.sdp().is_some();
+    let Some(hop) = hop_of(leg, heard) else { return };
+    hop.responded = true;
+    match status {
+        ..200 => provisional(hop, seen, status, early_media),
+        200..300 => {
+            hop.answered.get_or_insert(seen);
+        }
+        _ => refuse(hop, seen, message, status),
+    }
+    let answered = || leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
+    if leg.winner.is_none() && answered() {
+        leg.winner = Some(heard.keyer.key(TAG, &[heard.keys.to_tag.unwrap_or_default()]));
+    }
+}
+
+fn provisional(hop: &mut Hop, seen: Seen, status: u16, early_media: bool) {
+    hop.provisional = Some(hop.provisional.map_or(seen.at, |last| last.max(seen.at)));
+    hop.queued |= status == 182;
+    if status == 180 {
+        hop.ringing.get_or_insert(seen);
+    }
+    if early_media {
+        hop.early_media.get_or_insert(seen.at);
+    }
+}
+
+fn refuse(hop: &mut Hop, seen: Seen, message: &Message<'_>, status: u16) {
+    if hop.answered.is_some() || hop.refused.is_some() {
+        return;
+    }
+    let causes = Causes::of(message);
+    let named_later = status == 503 && message.header(HeaderName::RetryAfter).is_some();
+    hop.cause = hop.cause.or(causes.q850);
+    hop.refused = Some(Refused {
+        status,
+        seen,
+        retry: named_later || asks_for_another_try(status),
+        blocked: status == 603 && causes.blocked,
+    });
+}
+
+/// Challenges, redirections, and refusals of how the INVITE was put.
+fn asks_for_another_try(status: u16) -> bool {
+    matches!(status, 300..=399 | 401 | 407 | 415 | 420 | 421 | 422 | 484 | 488 | 491 | 494)
+}
+
+/// The hop of a CANCEL or response: by its branch, else by CSeq and ends, for peers that give a CANCEL a
+/// branch of its own.
+fn hop_of<'l>(leg: &'l mut Leg, heard: &Heard<'_>) -> Option<&'l mut Hop> {
+    let cseq = heard.keys.cseq;
+    let n = find_hop(leg, heard).or_else(|| {
+        let (src, dst) = match heard.message.status() {
+            None => (heard.datagram.src, heard.datagram.dst),
+            Some(_) => (heard.datagram.dst, heard.datagram.src),
+        };
+        let same = |hop: &Hop| hop.cseq == cseq && hop.src.ip() == src.ip() && hop.dst == dst;
+        leg.hops.iter().rposition(same)
+    })?;
+    leg.hops.get_mut(n)
+}
+
+fn seen(heard: &Heard<'_>) -> Seen {
+    Seen { at: heard.datagram.at, frame: heard.datagram.frame }
+}
+
+/// What the Reason headers of a message say (RFC 3326); Q.850 outranks SIP.
+#[derive(Clone, Copy, Debug, Default)]
+struct Causes {
+    q850: Option<u16>,
+    elsewhere: bool,
+    blocked: bool,
+}
+
+impl Causes {
+    fn of(message: &Message<'_>) -> Causes {
+        let mut causes = Causes::default();
+        for reason in reasons(message) {
+            let sip = reason.protocol.eq_ignore_ascii_case(b"SIP");
+            let text = reason.text.unwrap_or_default().to_ascii_lowercase();
+            if reason.protocol.eq_ignore_ascii_case(b"Q.850") {
+                causes.q850 = causes.q850.or(reason.cause.filter(|cause| *cause != 0));
+            }
+            causes.elsewhere |= (sip && reason.cause == Some(200)) || (!sip && reason.cause == Some(26));
+            causes.blocked |=
+                memchr::memmem::find(&text, b"block").is_some() || text.starts_with(b"v=analytics");
+        }
+        causes
+    }
+}
+
+const LEG: u8 = 0;
+const TAG: u8 = 22;

@@ -1,0 +1,78 @@
+//! What is remembered of calls after they are forgotten: their ids, and dialogs whose start was not seen.
+//! Both are bounded; the oldest goes first.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+
+use crate::call::hash::{Key, KeyMap, Taken};
+use crate::event::CallKey;
+
+/// Ids of recent calls, so that a key used again gets the next number.
+#[derive(Debug, Default)]
+pub struct RecentIds {
+    nth: HashMap<u64, u32, BuildHasherDefault<Taken>>,
+    order: VecDeque<u64>,
+}
+
+/// Dialogs whose start was not seen, so that answers within them aren't taken for calls.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    keys: KeyMap<()>,
+    order: VecDeque<Key>,
+}
+
+impl RecentIds {
+    /// The id of a new call with this hash.
+    pub fn next(&mut self, hash: u64) -> CallKey {
+        let nth = self.nth.entry(hash).or_default();
+        *nth += 1;
+        let key = CallKey { hash, nth: *nth };
+        if key.nth == 1 {
+            self.order.push_back(hash);
+            if self.order.len() > MAX_IDS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.nth.remove(&oldest);
+            }
+        }
+        key
+    }
+}
+
+impl Strangers {
+    /// Remembers a dialog.
+    pub fn add(&mut self, key: Key) {
+        if self.keys.insert(key, ()).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > MAX_STRANGERS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.keys.remove(&oldest);
+            }
+        }
+    }
+
+    /// Whether the dialog is one of them.
+    pub fn contains(&self, key: Key) -> bool {
+        self.keys.contains_key(&key)
+    }
+}
+
+const MAX_IDS: usize = 8_192;
+const MAX_STRANGERS: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_used_again_gets_the_next_number() {
+        let mut ids = RecentIds::default();
+        assert_eq!(ids.next(7).to_string(), "000000000007");
+        assert_eq!(ids.next(7).to_string(), "000000000007#2");
+        for other in 0..MAX_IDS as u64 {
+            ids.next(1_000 + other);
+        }
+        assert_eq!(ids.next(7).nth, 1);
+    }
+}
