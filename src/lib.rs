@@ -37,6 +37,7 @@
 pub mod call;
 pub mod event;
 pub mod flow;
+pub mod media;
 pub mod phone;
 pub mod settings;
 pub mod time;
