@@ -39,6 +39,7 @@ pub mod event;
 pub mod flow;
 pub mod media;
 pub mod phone;
+pub mod rules;
 pub mod settings;
 pub mod time;
 pub mod wire;
