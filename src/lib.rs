@@ -38,6 +38,7 @@ pub mod call;
 pub mod event;
 pub mod flow;
 pub mod media;
+pub mod outreach;
 pub mod phone;
 pub mod rules;
 pub mod settings;

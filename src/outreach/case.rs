@@ -1,0 +1,150 @@
+//! A case: everything with one caller number until it is resolved or a day has passed quietly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::agenda::{CaseNo, Slot};
+use super::template::Values;
+use crate::event::{CallKey, Message};
+use crate::phone::Party;
+use crate::settings::{Action, Line, Sequence, Settings, Step};
+use crate::time::Timestamp;
+
+/// One case.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The id of the call that opened it.
+    pub(super) id: String,
+    /// The caller; none if nobody can be told apart.
+    pub(super) party: Option<Party>,
+    /// Neither resolved nor quiet for a day.
+    pub(super) open: bool,
+    /// The last call or text.
+    pub(super) last: Timestamp,
+    /// A task was made.
+    pub(super) has_task: bool,
+    /// The sequence that runs; one case runs no second.
+    pub(super) plan: Option<Plan>,
+}
+
+/// A sequence as it runs for a case, with the settings it started with.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) settings: Arc<Settings>,
+    pub(super) line: usize,
+    pub(super) sequence: usize,
+    /// The missed call.
+    pub(super) call: CallKey,
+    pub(super) values: Values,
+    /// One for each step of the sequence, in its order.
+    pub(super) steps: Vec<Progress>,
+}
+
+/// How far one step got.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) due: Timestamp,
+    pub(super) stage: Stage,
+    /// The text it sends, if it sends one.
+    pub(super) message: Option<Box<Message>>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has a deadline.
+    Waiting(Slot),
+    /// It waits for the end of a call.
+    Held,
+    /// Sent, made, skipped or cancelled.
+    Done,
+}
+
+impl Plan {
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.settings.lines.get(self.line)
+    }
+
+    pub(super) fn sequence(&self) -> Option<&Sequence> {
+        self.settings.sequences.get(self.sequence)
+    }
+
+    pub(super) fn step(&self, at: usize) -> Option<&Step> {
+        self.sequence()?.steps.get(at)
+    }
+
+    /// Whether a task of the sequence is still to come.
+    pub(super) fn brings_task(&self) -> bool {
+        let pending = |at: usize| self.steps.get(at).is_some_and(|step| step.stage != Stage::Done);
+        let is_task = |step: &Step| step.enabled && matches!(step.action, Action::Task { .. });
+        self.sequence()
+            .is_some_and(|s| s.steps.iter().enumerate().any(|(at, step)| is_task(step) && pending(at)))
+    }
+}
+
+impl Case {
+    pub(super) fn progress(&mut self, at: usize) -> Option<&mut Progress> {
+        self.plan.as_mut()?.steps.get_mut(at)
+    }
+}
+
+/// All cases that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Cases {
+    cases: BTreeMap<CaseNo, Case>,
+    /// The last case of each caller.
+    by_party: BTreeMap<Party, CaseNo>,
+    /// The case and step of each text.
+    by_key: BTreeMap<String, (CaseNo, usize)>,
+    opened: CaseNo,
+}
+
+impl Cases {
+    pub(super) fn open(&mut self, case: Case) -> CaseNo {
+        self.opened += 1;
+        if let Some(party) = &case.party {
+            self.by_party.insert(party.clone(), self.opened);
+        }
+        self.cases.insert(self.opened, case);
+        self.opened
+    }
+
+    pub(super) fn get(&self, no: CaseNo) -> Option<&Case> {
+        self.cases.get(&no)
+    }
+
+    pub(super) fn get_mut(&mut self, no: CaseNo) -> Option<&mut Case> {
+        self.cases.get_mut(&no)
+    }
+
+    /// The last case of a caller, open or not.
+    pub(super) fn of(&self, party: &Party) -> Option<CaseNo> {
+        self.by_party.get(party).copied()
+    }
+
+    pub(super) fn name_message(&mut self, key: String, no: CaseNo, step: usize) {
+        self.by_key.insert(key, (no, step));
+    }
+
+    pub(super) fn of_message(&self, key: &str) -> Option<(CaseNo, usize)> {
+        self.by_key.get(key).copied()
+    }
+
+    pub(super) fn forget(&mut self, no: CaseNo) {
+        let Some(case) = self.cases.remove(&no) else { return };
+        if let Some(party) = case.party.filter(|party| self.by_party.get(party) == Some(&no)) {
+            self.by_party.remove(&party);
+        }
+        for message in case.plan.into_iter().flat_map(|plan| plan.steps).filter_map(|step| step.message) {
+            self.by_key.remove(&message.key);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    pub(super) fn oldest(&self) -> Option<CaseNo> {
+        self.cases.first_key_value().map(|(no, _)| *no)
+    }
+}
