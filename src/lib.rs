@@ -43,5 +43,6 @@ pub mod outreach;
 pub mod phone;
 pub mod rules;
 pub mod settings;
+pub mod source;
 pub mod time;
 pub mod wire;

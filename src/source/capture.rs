@@ -1,0 +1,247 @@
+//! One capture as a source: finds out its format and walks its records in the order of the file.
+//!
+//! Packets may go back in time here; nobody reorders them. After the first record that can't be read there
+//! is nothing more: a reader that looks for the next good one would invent packets.
+
+use std::io::{self, Read};
+
+use super::section::Section;
+use super::stream::Stream;
+use super::window::Window;
+use super::{Damage, PacketSource};
+use crate::time::Timestamp;
+use crate::wire::packet::{Body, FrameRef, LinkType, Packet, TapId};
+use crate::wire::{pcap, pcapng};
+
+/// An opened capture: pcap or pcapng, plain or in gzip or zstd.
+pub struct Capture {
+    tap: TapId,
+    name: String,
+    window: Window,
+    format: Format,
+    head: Option<Head>,
+    packets: u64,
+}
+
+/// Why something can't be opened as a capture.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It holds no bytes.
+    Empty,
+    /// It begins with these bytes, shown as text, which no capture does.
+    NotACapture(String),
+    /// The operating system or the compression says so.
+    Unreadable(io::Error),
+}
+
+/// What a step ahead in a capture came to.
+pub(super) enum Step {
+    /// The next packet, captured then, is at the head.
+    Packet(Timestamp),
+    /// The capture ended.
+    End,
+    /// The rest can't be read.
+    Damage(Damage),
+}
+
+enum Format {
+    Pcap(pcap::Header),
+    Pcapng(Section),
+    Broken(String),
+    /// Damage was met and told.
+    Ended,
+}
+
+/// Where the packet at the head lies in the window.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    pub at: Timestamp,
+    pub link: LinkType,
+    pub start: usize,
+    pub captured: usize,
+    pub wire_len: u32,
+    /// The length of the whole record, to be taken off when its packet has been seen.
+    pub record: usize,
+}
+
+/// A record that can't be read.
+pub(super) struct Broken {
+    pub offset: u64,
+    pub what: String,
+}
+
+impl Capture {
+    /// Opens what `inner` holds; its packets say they come from `tap`.
+    ///
+    /// # Errors
+    /// If it holds no capture or can't be read at all. What starts as a capture and goes wrong after its
+    /// first bytes is opened, and told as damage.
+    pub fn open(inner: Box<dyn Read + Send>, tap: TapId, name: &str) -> Result<Capture, Refusal> {
+        Capture::with_buffer(inner, tap, name, BUFFER)
+    }
+
+    /// As [`Capture::open`], reading `capacity` bytes at once.
+    pub(super) fn with_buffer(
+        inner: Box<dyn Read + Send>,
+        tap: TapId,
+        name: &str,
+        capacity: usize,
+    ) -> Result<Capture, Refusal> {
+        let mut window = Window::new(Stream::open(inner).map_err(Refusal::Unreadable)?, capacity);
+        let format = Format::of(&mut window)?;
+        Ok(Capture { tap, name: name.to_owned(), window, format, head: None, packets: 0 })
+    }
+
+    /// How many bytes were read from disk, compressed ones as they lie there.
+    pub fn bytes_read(&self) -> u64 {
+        self.window.stream().bytes_read()
+    }
+
+    /// Steps to the next packet.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Step {
+        if let Some(seen) = self.head.take() {
+            self.window.take(seen.record);
+        }
+        let read = match &mut self.format {
+            Format::Pcap(header) => next_record(header, &mut self.window),
+            Format::Pcapng(section) => section.next_packet(&mut self.window),
+            Format::Broken(what) => Err(Broken { offset: 0, what: what.clone() }),
+            Format::Ended => Ok(None),
+        };
+        match read {
+            Ok(Some(head)) => {
+                self.head = Some(head);
+                self.packets += 1;
+                Step::Packet(head.at)
+            }
+            Ok(None) => Step::End,
+            Err(broken) => Step::Damage(self.damage(broken)),
+        }
+    }
+
+    /// The packet at the head, if there is one.
+    #[inline]
+    pub(super) fn packet(&self) -> Option<Packet<'_>> {
+        let head = self.head?;
+        let bytes = self.window.bytes().get(head.start..head.start + head.captured)?;
+        Some(Packet {
+            at: head.at,
+            frame: FrameRef { tap: self.tap, n: self.packets },
+            body: Body::Frame { link: head.link, bytes, wire_len: head.wire_len },
+        })
+    }
+
+    /// Nothing is read after damage, which is told once.
+    #[cold]
+    fn damage(&mut self, broken: Broken) -> Damage {
+        self.format = Format::Ended;
+        Damage {
+            tap: self.tap,
+            name: self.name.clone(),
+            offset: broken.offset,
+            compressed: self.window.stream().is_compressed(),
+            what: broken.what,
+        }
+    }
+}
+
+impl PacketSource for Capture {
+    fn next(&mut self) -> Option<Result<Packet<'_>, Damage>> {
+        match self.advance() {
+            Step::Packet(_) => self.packet().map(Ok),
+            Step::End => None,
+            Step::Damage(damage) => Some(Err(damage)),
+        }
+    }
+}
+
+impl Format {
+    fn of(window: &mut Window) -> Result<Format, Refusal> {
+        window.has(pcapng::SECTION_START);
+        if pcapng::is_magic(window.bytes()) {
+            return Ok(Format::Pcapng(Section::new()));
+        }
+        if window.bytes().first_chunk().is_some_and(|magic| pcap::is_magic(*magic)) {
+            return Ok(Format::of_pcap(window));
+        }
+        Err(Refusal::of(window))
+    }
+
+    fn of_pcap(window: &mut Window) -> Format {
+        if !window.has(pcap::FILE_HEADER) {
+            return Format::Broken(cut(window, window.offset(), pcap::FILE_HEADER));
+        }
+        match pcap::Header::parse(window.bytes()) {
+            Ok(header) => {
+                window.take(pcap::FILE_HEADER);
+                Format::Pcap(header)
+            }
+            Err(fault) => Format::Broken(fault.to_string()),
+        }
+    }
+}
+
+impl Refusal {
+    fn of(window: &mut Window) -> Refusal {
+        let first = window.bytes().get(..8).unwrap_or(window.bytes());
+        match window.failure() {
+            Some(error) => Refusal::Unreadable(io::Error::new(error.kind(), error.to_string())),
+            None if first.is_empty() => Refusal::Empty,
+            None => Refusal::NotACapture(first.escape_ascii().to_string()),
+        }
+    }
+}
+
+#[inline]
+fn next_record(header: &pcap::Header, window: &mut Window) -> Result<Option<Head>, Broken> {
+    let start = header.record_header();
+    if !window.has(start) {
+        return ended(window, start);
+    }
+    let record = header.record(window.bytes()).map_err(|fault| Broken::at(window, &fault))?;
+    let whole = start + record.captured;
+    if !window.has(whole) {
+        return ended(window, whole);
+    }
+    Ok(Some(Head {
+        at: record.at,
+        link: header.link,
+        start,
+        captured: record.captured,
+        wire_len: record.wire_len,
+        record: whole,
+    }))
+}
+
+impl Broken {
+    #[cold]
+    pub fn at(window: &Window, fault: &dyn ToString) -> Broken {
+        Broken { offset: window.offset(), what: fault.to_string() }
+    }
+}
+
+/// The stream ended where a record of `need` bytes begins: well, if that is between two records.
+#[cold]
+pub(super) fn ended(window: &Window, need: usize) -> Result<Option<Head>, Broken> {
+    if window.bytes().is_empty() && window.failure().is_none() {
+        return Ok(None);
+    }
+    Err(Broken { offset: window.offset(), what: cut(window, window.offset(), need) })
+}
+
+pub(super) fn cut(window: &Window, begin: u64, need: usize) -> String {
+    match window.failure() {
+        Some(error) => error.to_string(),
+        None => {
+            let have = window.offset() + window.bytes().len() as u64 - begin;
+            format!("ends after {have} of {need} bytes")
+        }
+    }
+}
+
+/// How many bytes are read at once.
+pub(super) const BUFFER: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;
