@@ -35,6 +35,7 @@
 //!   or is up.
 
 pub mod call;
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod flow;

@@ -1,0 +1,70 @@
+//! `[[line]]` and `[gateway.ID]`: the numbers of the business and what its texts leave by.
+
+use super::file::{self, OneOrMany};
+use super::reading::{Here, Reading};
+use super::value;
+use crate::settings::{Did, Gateway, GatewayKind, Line};
+
+impl Reading<'_> {
+    pub(super) fn line(&mut self, here: &Here, line: file::Line) {
+        let id = self.needed(here, "id", line.id, "\"main\"");
+        let id = id.and_then(|id| {
+            let defined = self.define("line", id.get_ref(), self.spot(&id));
+            self.parse("id", &id, value::id).filter(|_| defined)
+        });
+        let dids = self.needed(here, "did", line.did, "\"+13125550100\"");
+        let did = dids.map(|dids| self.dids(OneOrMany::list(dids))).unwrap_or_default();
+        let high_value = line.value.as_ref().and_then(|word| self.word("value", word, &["high"])).is_some();
+        let line = Line {
+            id: id.unwrap_or_default(),
+            did,
+            calendar: self.refer("calendar", "calendar", line.calendar),
+            owner: self.optional("owner", line.owner, value::text),
+            sms_from: self.refer("sms_from", "gateway", line.sms_from),
+            source: self.optional("source", line.source, value::text),
+            campaign: self.optional("campaign", line.campaign, value::text),
+            product: self.optional("product", line.product, value::text),
+            high_value,
+        };
+        self.settings.lines.push(line);
+    }
+
+    /// What a line matches; what another line matches too is told.
+    fn dids(&mut self, texts: Vec<toml::Spanned<String>>) -> Vec<Did> {
+        let mut dids = Vec::new();
+        for text in texts {
+            let Some(did) = self.parse("did", &text, value::did) else { continue };
+            let spot = self.spot(&text);
+            let first = *self.defined.entry(("did", text.get_ref().clone())).or_insert(spot);
+            if first != spot {
+                let place = self.problems.place(first);
+                let told = match did {
+                    Did::Rest => {
+                        format!("`did`: \"*\" is already in {place}; only one line can take the rest")
+                    }
+                    _ => format!(
+                        "`did`: {} is already in {place}; a number belongs to one line",
+                        text.get_ref()
+                    ),
+                };
+                self.problems.error(spot, told);
+            }
+            dids.push(did);
+        }
+        dids
+    }
+
+    pub(super) fn gateway(&mut self, here: &Here, id: String, gateway: file::Gateway) {
+        let kind = self.needed(here, "type", gateway.kind, "\"file\"");
+        let kind = kind.and_then(|word| self.word("type", &word, &["file"]));
+        let from = self.optional("from", gateway.from, value::number);
+        if kind.is_none() {
+            return;
+        }
+        let path = self.needed(here, "path", gateway.path, "\"outbox\"");
+        if let Some(path) = self.optional("path", path, value::text) {
+            let path = self.folder().join(path);
+            self.settings.gateways.insert(id, Gateway { kind: GatewayKind::File { path }, from });
+        }
+    }
+}

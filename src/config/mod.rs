@@ -1,0 +1,147 @@
+//! The configuration: one TOML file and `rules.d/*.toml` beside it, to validated `Settings`.
+//!
+//! `file` is the shape of a file as written, `shape` reads it and tells what doesn't fit, `reading` and the
+//! sections' own modules give it its meaning, `links` judges what only the whole shows. All that is wrong is
+//! told at once, each with its file, line and what to write instead.
+
+mod calendar;
+mod file;
+mod later;
+mod line;
+mod links;
+mod outreach;
+mod pbx;
+mod reading;
+mod shape;
+mod site;
+mod spot;
+mod syntax;
+mod value;
+mod wording;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use spot::Problem;
+
+use crate::settings::Settings;
+use crate::time::Span;
+use reading::Reading;
+use spot::{Problems, Source, Spot};
+
+/// Where the configuration is if no `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/ringback/ringback.toml";
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it means.
+    pub settings: Settings,
+    /// What may surprise, in the order of files and lines.
+    pub warnings: Vec<Problem>,
+}
+
+/// Why a configuration can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A file or folder can't be read: which, and why.
+    Unreadable(String),
+    /// What is wrong in it, warnings among it, in the order of files and lines; at least one error.
+    Wrong(Vec<Problem>),
+}
+
+/// Reads the configuration at `path` and `rules.d/*.toml` beside it, in the order of their names.
+///
+/// # Errors
+/// A file can't be read, or anything in one isn't as it must be.
+pub fn load(path: &Path) -> Result<Loaded, Refused> {
+    let mut problems = Problems::default();
+    let mut files = vec![path.to_owned()];
+    files.extend(rules_beside(path)?);
+    let mut shapes = Vec::new();
+    for path in files {
+        let Some(file) = add(&mut problems, path)? else { continue };
+        shapes.extend(shape::read(&mut problems, file).map(|shape| (file, shape)));
+    }
+    let whole = shapes.len() == problems.files();
+    let mut reading = Reading::new(&mut problems);
+    for (file, shape) in shapes {
+        reading.take_in(file, shape);
+    }
+    if whole {
+        links::check(&mut reading);
+    }
+    let settings = reading.into_settings();
+    let list = problems.into_list();
+    match list.iter().all(|problem| problem.warning) {
+        true => Ok(Loaded { settings, warnings: list }),
+        false => Err(Refused::Wrong(list)),
+    }
+}
+
+/// A length of time as configurations write it: `20s`, `10m`, `1h`, `2d`.
+///
+/// # Errors
+/// It is none; what is wrong, and what to write instead.
+pub fn span(text: &str) -> Result<Span, String> {
+    value::span(text)
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Unreadable(why) => f.write_str(why),
+            Refused::Wrong(list) => {
+                let lines: Vec<String> = list.iter().map(Problem::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// `rules.d/*.toml` beside the file, by name; none if there is no such folder.
+fn rules_beside(path: &Path) -> Result<Vec<PathBuf>, Refused> {
+    let folder = path.with_file_name("rules.d");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let cant = |error| unreadable(&folder, &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(cant)? {
+        let path = entry.map_err(cant)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads one file; none if it isn't UTF-8, which is told at the line of the first byte that isn't.
+fn add(problems: &mut Problems, path: PathBuf) -> Result<Option<usize>, Refused> {
+    let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Some(problems.add(Source { path, text: text.to_owned() }))),
+        Err(error) => {
+            let (text, rest) = bytes.split_at(error.valid_up_to());
+            let text = String::from_utf8_lossy(text).into_owned();
+            let at = text.len();
+            let file = problems.add(Source { path, text });
+            let byte = rest.first().copied().unwrap_or_default();
+            problems
+                .error(Spot { file, at }, format!("byte {byte:#04x} is not UTF-8; save the file as UTF-8"));
+            Ok(None)
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Refused {
+    Refused::Unreadable(format!(
+        "{}: can't be read: {error}; name a configuration with --config",
+        path.display()
+    ))
+}
