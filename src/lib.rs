@@ -35,6 +35,7 @@
 //!   or is up.
 
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod event;
@@ -42,6 +43,7 @@ pub mod flow;
 pub mod media;
 pub mod outreach;
 pub mod phone;
+pub mod replay;
 pub mod rules;
 pub mod settings;
 pub mod source;

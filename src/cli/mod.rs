@@ -1,0 +1,210 @@
+//! The command line: what can be asked for, and which function does it.
+//!
+//! Flags only choose files; everything else is the configuration's. What the contract has and this version
+//! doesn't is refused by its own name. Exit status: 0 done, 1 it ran and something is wrong, 2 usage or a
+//! configuration that can't be loaded.
+
+pub mod check;
+pub mod explain;
+pub mod replay;
+pub mod show;
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::replay::Until;
+use crate::time::Timestamp;
+
+/// Exit status of wrong usage, and of a configuration that can't be loaded.
+pub const USAGE: u8 = 2;
+
+/// Commands of the contract that this version doesn't have.
+const LATER: [&str; 18] = [
+    "10dlc-kit",
+    "backup",
+    "completions",
+    "contacts",
+    "diff",
+    "doctor",
+    "erase",
+    "export",
+    "gateway",
+    "learn",
+    "message",
+    "optout",
+    "report",
+    "review",
+    "run",
+    "selftest",
+    "simulate",
+    "task",
+];
+
+/// The commands there are.
+const COMMANDS: [&str; 4] = ["check", "explain", "help", "replay"];
+
+/// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
+#[derive(Debug, Parser)]
+#[command(name = "ringback", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run captures through the whole engine on a virtual clock and tell every call
+    Replay(ReplayArgs),
+    /// Tell all that is wrong in a configuration, with file, line and what to write instead
+    Check(CheckArgs),
+    /// Tell why a call was judged, or a caller treated, as it was
+    Explain(ExplainArgs),
+    /// Anything else, which is refused by name.
+    #[command(external_subcommand)]
+    Unknown(Vec<OsString>),
+}
+
+/// `ringback replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The configuration; without one calls are judged and nobody is contacted
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    profile: Option<OsString>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    tape: Option<OsString>,
+    /// How long outreach runs on after the last packet: a length of time, or a point in it (RFC 3339)
+    #[arg(long, value_name = "72h|TIME", default_value = "72h", value_parser = until)]
+    pub until: Until,
+    /// How calls are told
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// A folder for calls, messages, tasks, the journal and the summary
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Captures (pcap or pcapng, gzip and zstd too), folders of them, or - for standard input
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+}
+
+/// `ringback check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration; rules.d/*.toml beside it belongs to it
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    #[arg(long, value_name = "NAME", hide = true)]
+    profile: Option<OsString>,
+}
+
+/// `ringback explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A call's id, a caller's number or a message's key
+    #[arg(value_name = "WHAT")]
+    pub what: String,
+    /// The folder a replay wrote
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    config: Option<OsString>,
+}
+
+/// How calls are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// One row a call, with a header.
+    Csv,
+}
+
+/// Reads the arguments and does what they ask for. Wrong usage is told on stderr and is status 2.
+pub fn run() -> ExitCode {
+    let command = Cli::parse().command;
+    if let Some(flag) = later_flag(&command) {
+        eprintln!("ringback: {flag} comes with a later version; leave it out");
+        return ExitCode::from(USAGE);
+    }
+    match command {
+        Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(args),
+        Command::Unknown(words) => unknown(&words),
+    }
+}
+
+/// The exit status of something that printed: a reader that went away (`| head`) is no error.
+pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
+    match done {
+        Ok(code) => code,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringback: can't write the output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A flag of the contract that was given and isn't understood yet.
+fn later_flag(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Replay(ReplayArgs { tape: Some(_), .. }) => Some("--tape"),
+        Command::Replay(ReplayArgs { profile: Some(_), .. }) => Some("--profile"),
+        Command::Check(CheckArgs { profile: Some(_), .. }) => Some("--profile"),
+        Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
+        _ => None,
+    }
+}
+
+fn unknown(words: &[OsString]) -> ExitCode {
+    let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    if LATER.contains(&word.as_ref()) {
+        eprintln!("ringback: `{word}` comes with a later version; there are check, explain and replay");
+        return ExitCode::from(USAGE);
+    }
+    let close = |known: &&str| strsim::damerau_levenshtein(&word, known) <= (word.len() / 3).max(1);
+    match COMMANDS.iter().copied().filter(close).min_by_key(|known| strsim::damerau_levenshtein(&word, known))
+    {
+        Some(near) => eprintln!("ringback: no command `{word}`; did you mean `{near}`?"),
+        None => eprintln!("ringback: no command `{word}`; `ringback --help` lists them"),
+    }
+    ExitCode::from(USAGE)
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(Until::At(Timestamp::from_micros(at.as_microsecond())));
+    }
+    crate::config::span(text)
+        .map(Until::After)
+        .map_err(|wrong| format!("{wrong}, or a time as 2026-11-20T21:14:00-06:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    #[test]
+    fn every_argument_is_defined_once() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn until_is_a_length_or_a_point_of_time() {
+        assert_eq!(until("72h"), Ok(Until::After(Span::from_secs(259_200))));
+        assert_eq!(until("1970-01-01T01:00:00+01:00"), Ok(Until::At(Timestamp::from_micros(0))));
+        assert!(until("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! Codes as sentences for people.
+
+use crate::event::{LegResult, Outcome, Role};
+
+/// An outcome as the contract writes it.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered => "answered",
+        Outcome::AnsweredShort => "answered_short",
+        Outcome::VoicemailMessage => "voicemail_message",
+        Outcome::VoicemailHangup => "voicemail_hangup",
+        Outcome::Voicemail => "voicemail",
+        Outcome::Abandoned => "abandoned",
+        Outcome::NoAnswer => "no_answer",
+        Outcome::Busy => "busy",
+        Outcome::Declined => "declined",
+        Outcome::QueueAbandoned => "queue_abandoned",
+        Outcome::IvrAbandoned => "ivr_abandoned",
+        Outcome::ForwardedUnanswered => "forwarded_unanswered",
+        Outcome::OffnetAnswered => "offnet_answered",
+        Outcome::Failed => "failed",
+        Outcome::WrongNumber => "wrong_number",
+        Outcome::Rejected => "rejected",
+        Outcome::Fax => "fax",
+        Outcome::Emergency => "emergency",
+        Outcome::MailboxRetrieval => "mailbox_retrieval",
+        Outcome::AnsweredInferred => "answered_inferred",
+        Outcome::Unknown => "unknown",
+        Outcome::Incomplete => "incomplete",
+    }
+}
+
+/// A leg's role.
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::TrunkIn => "trunk to PBX",
+        Role::TrunkOut => "PBX to trunk",
+        Role::PhoneOut => "PBX to phone",
+        Role::PhoneIn => "phone to PBX",
+        Role::Voicemail => "to voicemail",
+        Role::Unknown => "role unknown",
+    }
+}
+
+/// A leg's result.
+pub fn result(result: LegResult) -> &'static str {
+    match result {
+        LegResult::Answered => "answered",
+        LegResult::Cancelled => "cancelled",
+        LegResult::Elsewhere => "cancelled, said to be answered elsewhere",
+        LegResult::NoAnswer => "not answered",
+        LegResult::Busy => "busy",
+        LegResult::Declined => "declined",
+        LegResult::Redirected => "redirected",
+        LegResult::Unavailable => "unavailable",
+        LegResult::Failed => "failed",
+        LegResult::WrongNumber => "no such number",
+        LegResult::Rejected => "rejected",
+        LegResult::NoResponse => "no response",
+        LegResult::Incomplete => "not finished",
+    }
+}
+
+/// What a rule of evidence means; the rule itself where it is not known here.
+pub fn rule(rule: &str) -> &str {
+    RULES.iter().find(|(known, _)| *known == rule).map_or(rule, |(_, sentence)| sentence)
+}
+
+/// What joined a leg to its call.
+pub fn joined_by(rule: &str) -> &str {
+    JOINS.iter().find(|(known, _)| *known == rule).map_or(rule, |(_, sentence)| sentence)
+}
+
+const RULES: &[(&str, &str)] = &[
+    ("leg.cancelled", "the caller hung up before anybody answered"),
+    ("leg.elsewhere", "cancelled because it was answered elsewhere, says the sender; no answer was seen"),
+    ("leg.no_answer", "it rang out"),
+    ("leg.unavailable", "the called party was not available"),
+    ("leg.redirected", "the caller was redirected and did not follow"),
+    ("leg.busy", "the called party was busy"),
+    ("leg.declined", "the called party declined"),
+    ("leg.wrong_number", "the PBX does not know the number"),
+    ("leg.rejected", "the call was rejected"),
+    ("leg.failed", "the telephone system failed the call"),
+    ("leg.nobody_alerted", "it timed out and nothing had rung"),
+    ("leg.no_response", "the telephone system did not respond at all"),
+    ("leg.malformed", "the INVITE was malformed and nobody responded"),
+    ("leg.lost", "it rang and then nothing more was seen"),
+    ("leg.incomplete", "the capture ends before the call does"),
+    ("leg.start_not_seen", "the capture begins after the call did"),
+    ("leg.answer_not_seen", "the responses of this leg can't be seen here"),
+    ("leg.answered", "it was answered; by whom can't be seen"),
+    ("call.every_phone_busy", "every phone was busy"),
+    ("call.voicemail_answered", "the voicemail answered"),
+    ("call.voicemail_target_answered", "the call was sent on to a voicemail target, which answered"),
+    (
+        "call.diverted_and_answered_at_once",
+        "the call was diverted to a short number that answered at once, as a voicemail does",
+    ),
+    ("call.phone_answered", "a phone answered"),
+    ("call.other_leg_answered", "another leg of the call was answered"),
+    ("call.answered_off_net", "it was forwarded outside and answered there, by a person or a voicemail"),
+    ("call.answered_on_trunk", "the far end answered"),
+    (
+        "call.pbx_answered_when_phones_stopped",
+        "the PBX itself answered when it stopped ringing the phones, as its voicemail does",
+    ),
+    (
+        "call.pbx_answered_after_phones_stopped",
+        "the PBX itself answered some time after the phones had stopped ringing",
+    ),
+    (
+        "call.pbx_answered_elsewhere_claimed",
+        "the PBX answered and told the phones that somebody had; who can't be seen",
+    ),
+    ("call.queue_abandoned", "the caller waited in a queue and nobody took the call"),
+    ("call.ivr_abandoned", "the PBX answered, rang phones, and nobody took the call"),
+    ("call.pilot_without_diversion", "somebody called the voicemail itself"),
+    ("call.answered_at_once", "it was answered sooner than a person can; a voicemail or an IVR may have"),
+    (
+        "call.caller_only_listened",
+        "the caller was played something and never sent audio; a voicemail or an announcement may have answered",
+    ),
+    ("call.cancel_crossed_answer", "the caller had hung up when the answer came"),
+    ("call.short_talk", "the caller hung up within seconds of the answer"),
+    ("call.emergency_number", "the call was to an emergency number, or from the emergency service"),
+    ("call.scanner", "it came from an unknown source to a number that isn't the business's"),
+];
+
+const JOINS: &[(&str, &str)] = &[
+    ("first", "the first leg"),
+    ("same_call_id", "same Call-ID"),
+    ("call_id_named", "it names the other leg's Call-ID"),
+    ("call_id_derived", "its Call-ID is made from the other leg's"),
+    ("session_id", "same Session-ID"),
+    ("charging_vector", "same icid-value"),
+    ("cisco_guid", "same Cisco-Guid"),
+    ("ucid", "same UCID"),
+    ("hep_correlation", "same HEP correlation id"),
+    ("media", "same media address"),
+    ("caller", "leaves the PBX for the same caller"),
+    ("called", "leaves the PBX for the same number"),
+    ("named", "leaves the PBX and names the number called"),
+    ("reordered", "seen out of order: enters the PBX the other leg left"),
+    ("phones", "rings another phone for the same caller"),
+];
