@@ -1,0 +1,1 @@
+"""What captures/make.py is made of: packets, SIP legs, scenarios."""
