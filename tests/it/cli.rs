@@ -1,0 +1,98 @@
+//! The command line: what is refused, with which status, and in which words.
+
+use std::process::{Command, Output, Stdio};
+
+fn ringback(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().expect("it runs")
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_right_configuration_is_summed_up_in_a_line() {
+    let done = ringback(&["check", "--config", "systemd/ringback.toml"]);
+    let summary = "ok: 2 lines, 1 calendar, 1 gateway, 1 sequence, 2 templates; 1 warning\n";
+    assert_eq!(String::from_utf8_lossy(&done.stdout), summary);
+    assert_eq!(done.status.code(), Some(0));
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_status_2_and_one_line() {
+    for command in [&["check", "--config", "no-such.toml"][..], &["check", "--config", "tests"]] {
+        let done = ringback(command);
+        assert_eq!(done.status.code(), Some(2), "{command:?}");
+        assert_eq!(told(&done).lines().count(), 1, "{}", told(&done));
+        assert!(told(&done).starts_with(command[2]), "{}", told(&done));
+    }
+}
+
+#[test]
+fn another_command_given_a_wrong_configuration_is_status_2() {
+    let capture = "captures/answered/call.pcap";
+    let done = ringback(&["replay", "--config", "tests/configs/quote.toml", capture]);
+    assert_eq!(done.status.code(), Some(2), "{}", told(&done));
+    assert!(told(&done).starts_with("tests/configs/quote.toml:3: "), "{}", told(&done));
+    assert!(done.stdout.is_empty());
+}
+
+#[test]
+fn flags_of_later_versions_are_refused_by_name() {
+    for (args, flag) in [
+        (&["replay", "--tape", "x", "y"][..], "--tape"),
+        (&["replay", "--profile", "x", "y"], "--profile"),
+        (&["check", "--profile", "x"], "--profile"),
+        (&["explain", "x", "--config", "y"], "--config"),
+    ] {
+        let done = ringback(args);
+        assert_eq!(done.status.code(), Some(2), "{args:?}");
+        assert!(told(&done).contains(flag) && told(&done).contains("later version"), "{}", told(&done));
+    }
+}
+
+#[test]
+fn commands_of_later_versions_are_refused_by_name() {
+    for command in ["run", "simulate", "diff", "learn", "doctor", "report", "10dlc-kit", "erase", "gateway"] {
+        let done = ringback(&[command, "--config", "x"]);
+        assert_eq!(done.status.code(), Some(2), "{command}");
+        let line = told(&done);
+        assert!(line.contains(&format!("`{command}` comes with a later version")), "{line}");
+    }
+}
+
+#[test]
+fn a_slip_in_a_command_names_the_command_meant() {
+    let done = ringback(&["chekc"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert_eq!(told(&done), "ringback: no command `chekc`; did you mean `check`?\n");
+    assert!(told(&ringback(&["frobnicate"])).contains("--help"));
+}
+
+#[test]
+fn wrong_usage_is_status_2_and_help_is_status_0() {
+    for args in [&["replay"][..], &["check", "--cofnig", "x"], &["replay", "--until", "soon", "x"], &[]] {
+        assert_eq!(ringback(args).status.code(), Some(2), "{args:?}");
+    }
+    let help = ringback(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(["replay", "check", "explain"].iter().all(|command| text.contains(command)), "{text}");
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "check",
+        "--config",
+        "tests/configs/surprises.toml",
+    ]);
+    let done = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("it runs").wait_with_output();
+    let done = done.expect("it ends");
+    assert_eq!(done.status.code(), Some(0));
+    assert!(!told(&done).contains("panicked"), "{}", told(&done));
+}

@@ -1,0 +1,9 @@
+//! Integration tests, one binary.
+
+mod cli;
+mod config;
+mod explain;
+mod layers;
+mod replay;
+mod schemas;
+mod torture;

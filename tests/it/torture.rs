@@ -1,0 +1,269 @@
+//! Messages that are hard to read, each with what it must give: the points of RFC 4475, in words of our own.
+//!
+//! `tests/torture/expected.toml` says of each file whether it opens a leg. With `RINGBACK_RFC4475` (the folder of
+//! the RFC's own `.dat` files) and `RINGBACK_RFC4475_VERDICTS` (a JSON table) set, the RFC's messages are judged too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use ringback::wire::sip::{Faults, Message, Method, Refusal, StartLine};
+use serde::Deserialize;
+
+/// What a message is to a monitor that sees nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "the words of the verdict file")]
+enum Action {
+    /// An initial INVITE with a trustworthy key.
+    OpensLeg,
+    /// Part of a dialog or transaction whose start was not seen.
+    NoNewLeg,
+    /// Not about a call, or without a trustworthy key.
+    NoLeg,
+}
+
+/// What one message of ours must give; what is left out must be absent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    /// What is hard about it.
+    point: String,
+    action: Action,
+    /// Why it is refused, in which case nothing else is asked for.
+    refused: Option<String>,
+    /// The names of its faults.
+    #[serde(default)]
+    faults: Vec<String>,
+    call_id: Option<String>,
+    from_tag: Option<String>,
+    to_tag: Option<String>,
+    /// Number and method.
+    cseq: Option<String>,
+    /// The method of a request.
+    method: Option<String>,
+    status: Option<u16>,
+    #[serde(default)]
+    headers: usize,
+    /// The user part of the Request-URI.
+    called: Option<String>,
+    /// The user part of the From URI.
+    caller: Option<String>,
+    /// The display name of the From header.
+    caller_name: Option<String>,
+    /// The transports of all Vias.
+    vias: Option<Vec<String>>,
+    #[serde(default)]
+    body: usize,
+    /// Bytes after the body.
+    #[serde(default)]
+    trailing: usize,
+}
+
+/// What a verdict table for the RFC's messages says of one, as far as it is compared.
+#[derive(Deserialize)]
+struct Verdict {
+    file: String,
+    monitor: Monitor,
+}
+
+#[derive(Deserialize)]
+struct Monitor {
+    action: Action,
+    grade: String,
+    call_id: serde_json::Value,
+    from_tag: serde_json::Value,
+    to_tag: serde_json::Value,
+    cseq: serde_json::Value,
+    method: Option<String>,
+    status: Option<String>,
+    headers: usize,
+    octets_after_blank_line: usize,
+}
+
+fn action(message: &Message<'_>) -> Action {
+    if !message.keyed() || message.method() != Method::Invite {
+        return Action::NoLeg;
+    }
+    let initial = message.status().is_none() && message.to().and_then(|to| to.tag()).is_none();
+    if initial { Action::OpensLeg } else { Action::NoNewLeg }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn method(message: &Message<'_>) -> Option<String> {
+    match message.start() {
+        StartLine::Request { method, .. } => Some(text(method)),
+        StartLine::Response { .. } => None,
+    }
+}
+
+fn cseq(message: &Message<'_>) -> Option<String> {
+    message.cseq().map(|cseq| format!("{} {}", cseq.number, text(cseq.raw_method)))
+}
+
+fn from_tag(message: &Message<'_>) -> Option<String> {
+    message.from().and_then(|from| from.tag()).map(text)
+}
+
+fn to_tag(message: &Message<'_>) -> Option<String> {
+    message.to().and_then(|to| to.tag()).map(text)
+}
+
+/// Compares one message with what it must give; the names of what differs.
+fn differences(bytes: &[u8], expected: &Expected) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut same = |what: &str, found: String, wanted: String| {
+        if found != wanted {
+            wrong.push(format!("{what}: {found}, not {wanted}"));
+        }
+    };
+    let message = match Message::parse(bytes) {
+        Ok(message) => message,
+        Err(refusal) => {
+            same(
+                "refused",
+                format!("{:?}", Some(refusal.name())),
+                format!("{:?}", expected.refused.as_deref()),
+            );
+            same("action", format!("{:?}", Action::NoLeg), format!("{:?}", expected.action));
+            return wrong;
+        }
+    };
+    same("refused", format!("{:?}", None::<Refusal>), format!("{:?}", expected.refused));
+    same("action", format!("{:?}", action(&message)), format!("{:?}", expected.action));
+    same(
+        "faults",
+        format!("{:?}", message.faults().names().collect::<Vec<_>>()),
+        format!("{:?}", expected.faults),
+    );
+    same("call_id", format!("{:?}", message.call_id().map(text)), format!("{:?}", expected.call_id));
+    same("from_tag", format!("{:?}", from_tag(&message)), format!("{:?}", expected.from_tag));
+    same("to_tag", format!("{:?}", to_tag(&message)), format!("{:?}", expected.to_tag));
+    same("cseq", format!("{:?}", cseq(&message)), format!("{:?}", expected.cseq));
+    same("method", format!("{:?}", method(&message)), format!("{:?}", expected.method));
+    same("status", format!("{:?}", message.status()), format!("{:?}", expected.status));
+    same("headers", message.header_count().to_string(), expected.headers.to_string());
+    same("body", message.body().len().to_string(), expected.body.to_string());
+    same("trailing", message.trailing().len().to_string(), expected.trailing.to_string());
+    if let Some(called) = &expected.called {
+        same("called", message.request_uri().map(|uri| text(uri.user())).unwrap_or_default(), called.clone());
+    }
+    if let Some(caller) = &expected.caller {
+        same(
+            "caller",
+            message.from().map(|from| text(from.uri().user())).unwrap_or_default(),
+            caller.clone(),
+        );
+    }
+    if let Some(name) = &expected.caller_name {
+        same(
+            "caller_name",
+            message.from().map(|from| from.display_text().into_owned()).unwrap_or_default(),
+            name.clone(),
+        );
+    }
+    if let Some(vias) = &expected.vias {
+        let found: Vec<String> = message.vias().map(|via| text(via.transport)).collect();
+        same("vias", format!("{found:?}"), format!("{vias:?}"));
+    }
+    wrong
+}
+
+fn expected() -> BTreeMap<String, Expected> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let table = fs::read_to_string(folder.join("expected.toml")).expect("the table of expectations");
+    toml::from_str(&table).expect("a valid table")
+}
+
+#[test]
+fn every_torture_message_gives_what_its_table_row_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let mut wrong = Vec::new();
+    for (name, expected) in expected() {
+        let bytes = fs::read(folder.join(format!("{name}.sip"))).expect("a message for each row");
+        for difference in differences(&bytes, &expected) {
+            wrong.push(format!("{name} ({}): {difference}", expected.point));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_torture_message_has_a_row() {
+    let expected = expected();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let files = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let messages: Vec<_> = files.filter(|path| path.extension().is_some_and(|ext| ext == "sip")).collect();
+    assert_eq!(messages.len(), expected.len());
+    assert!(messages.len() >= 50);
+    for path in messages {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(expected.contains_key(&name), "{name} has no row");
+    }
+}
+
+#[test]
+fn the_messages_of_rfc_4475_give_their_verdicts_where_they_are_at_hand() {
+    let Some(folder) = std::env::var_os("RINGBACK_RFC4475") else { return };
+    let table = std::env::var_os("RINGBACK_RFC4475_VERDICTS").expect("RINGBACK_RFC4475_VERDICTS beside it");
+    let table = fs::read_to_string(table).expect("the verdicts");
+    let table: serde_json::Value = serde_json::from_str(&table).expect("JSON");
+    let verdicts: Vec<Verdict> = serde_json::from_value(table["messages"].clone()).expect("verdicts");
+    assert_eq!(verdicts.len(), 50);
+    let mut wrong = Vec::new();
+    for verdict in verdicts {
+        let bytes = fs::read(Path::new(&folder).join(&verdict.file)).expect("its message");
+        wrong.extend(
+            judge(&bytes, &verdict.monitor).into_iter().map(|what| format!("{}: {what}", verdict.file)),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Compares a message of the RFC with its verdict. A refused message has no fields to compare.
+fn judge(bytes: &[u8], verdict: &Monitor) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut check = |what: &str, right: bool| {
+        if !right {
+            wrong.push(what.to_owned());
+        }
+    };
+    let Ok(message) = Message::parse(bytes) else {
+        check("refused", verdict.action == Action::NoLeg && verdict.grade == "malformed");
+        return wrong;
+    };
+    check("action", action(&message) == verdict.action);
+    if matches!(verdict.grade.as_str(), "clean" | "malformed") {
+        let grade = if message.faults().is_clean() { "clean" } else { "malformed" };
+        check(&format!("grade {:?}", message.faults()), grade == verdict.grade);
+    }
+    check("call_id", is_first(&verdict.call_id, message.call_id().map(text)));
+    check("from_tag", is_first(&verdict.from_tag, from_tag(&message)));
+    check("to_tag", is_first(&verdict.to_tag, to_tag(&message)));
+    check("cseq", is_cseq(&verdict.cseq, cseq(&message)));
+    check("method", method(&message) == verdict.method);
+    check("status", message.status().map(|status| status.to_string()) == verdict.status);
+    // The table counts the missing blank line of a message without one as a header line.
+    let lines = message.header_count() + usize::from(message.faults().any(Faults::NO_BLANK_LINE));
+    check("headers", lines == verdict.headers);
+    check("octets", message.body().len() + message.trailing().len() == verdict.octets_after_blank_line);
+    wrong
+}
+
+/// A value, or the first of several.
+fn is_first(wanted: &serde_json::Value, found: Option<String>) -> bool {
+    let first = wanted.as_array().and_then(|all| all.first()).unwrap_or(wanted);
+    first.as_str() == found.as_deref()
+}
+
+/// A table keeps leading zeros and numbers beyond 2^32-1, which the reader does not.
+fn is_cseq(wanted: &serde_json::Value, found: Option<String>) -> bool {
+    let first = wanted.as_array().and_then(|all| all.first()).unwrap_or(wanted);
+    let Some((digits, method)) = first.as_str().and_then(|cseq| cseq.split_once(' ')) else {
+        return found.is_none();
+    };
+    found == digits.parse::<u32>().ok().map(|number| format!("{number} {method}"))
+}
