@@ -1,0 +1,68 @@
+"""Holds every scenario of captures/ to its truth.json, whatever its expected output says.
+
+    scenarios.py [FOLDER ...]
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import ringback
+
+
+def faults_of(folder):
+    truth = json.loads((folder / "truth.json").read_text())
+    with tempfile.TemporaryDirectory() as out:
+        seen = ringback.replay(out, folder)
+    faults = []
+    if truth["exit"] is not None and seen.status != truth["exit"]:
+        faults.append(f"status {seen.status}, not {truth['exit']}: {seen.errors.strip()[:200]}")
+    claimed = set()
+    for call in truth["calls"]:
+        faults += call_faults(call, seen, claimed)
+    extra = [c for c in seen.calls if c["call"] not in claimed]
+    if truth["others"] == "not missed":
+        extra = [c for c in extra if c["missed"]]
+    faults += [f"call {c['call']} of {c['caller']} ({c['outcome']}, missed {c['missed']}) isn't in the truth" for c in extra]
+    if seen.texts() != truth["texts"]:
+        faults.append(f"texts to {seen.texts()}, not {truth['texts']}")
+    return faults
+
+
+def call_faults(truth, seen, claimed):
+    name = truth["call_id"]
+    found = seen.of({name, *truth["joined"]})
+    if len(found) != 1:
+        return [f"{name}: {len(found)} calls, not one: {[(c['call'], c['outcome']) for c in found]}"]
+    call = found[0]
+    claimed.add(call["call"])
+    faults = []
+    if call["outcome"] not in truth["outcome"]:
+        faults.append(f"{name}: outcome {call['outcome']}, not {' or '.join(truth['outcome'])}")
+    for key in ("caller", "called", "direction", "missed", "answered_by", "withheld"):
+        if key in truth and truth[key] != "*" and call[key] != truth[key]:
+            faults.append(f"{name}: {key} {call[key]!r}, not {truth[key]!r}")
+    ids = {leg["call_id"] for leg in call["legs"]}
+    if not ids >= {name, *truth["joined"]}:
+        faults.append(f"{name}: legs without {sorted({name, *truth['joined']} - ids)}")
+    if truth.get("task") is not None and bool(seen.about(call)) != truth["task"]:
+        faults.append(f"{name}: task or review is {bool(seen.about(call))}, not {truth['task']}")
+    decisions = [e["data"] for e in seen.journal if e["event"] == "decision"]
+    decided = [d["state"] for d in decisions if d["call"] == call["call"]]
+    if "state" in truth and truth["state"] not in decided:
+        faults.append(f"{name}: state {decided}, not {truth['state']}")
+    return faults
+
+
+def main(folders):
+    tally = ringback.Tally("scenario")
+    roots = [ringback.ROOT / "captures", ringback.ROOT / "tests" / "damaged"]
+    found = [f.parent for root in roots for f in sorted(root.glob("*/truth.json"))]
+    for folder in map(Path, folders or found):
+        tally.check(folder.name, faults_of(folder))
+    return tally.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
