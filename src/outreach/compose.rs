@@ -14,7 +14,7 @@ pub(super) fn values(settings: &Settings, line: Option<&Line>, seen: &CallSeen, 
     Values {
         business: Some(settings.site.short.clone()).filter(|name| !name.is_empty()),
         first: None,
-        line: line.and_then(|line| shown_line(line, seen)),
+        line: line.and_then(|line| shown_line(settings, line, seen)),
         owner: None,
         source: line.and_then(|line| line.source.clone()),
         caller: presence::caller(seen).map(shown),
@@ -125,15 +125,18 @@ fn key(plan: &Plan, step: &Step) -> String {
     format!("{}/{sequence}/{}", plan.call, step.id)
 }
 
-/// The number called if it is the line's, else the line's first.
-fn shown_line(line: &Line, seen: &CallSeen) -> Option<String> {
+/// The number called if it is the line's, else the line's first, else the one its texts come from; where all
+/// are missing, what was dialled.
+fn shown_line(settings: &Settings, line: &Line, seen: &CallSeen) -> Option<String> {
     let numbers = line.did.iter().filter_map(|did| match did {
         Did::Number(number) => Some(*number),
         Did::User(_) | Did::Rest => None,
     });
     let called = seen.called.as_ref().and_then(Party::number);
     let own = called.filter(|called| numbers.clone().any(|number| number == *called));
-    own.or_else(|| numbers.clone().next()).or(called).map(Number::national)
+    let from = || sender(settings, line).and_then(|(_, gateway)| gateway.from);
+    let number = own.or_else(|| numbers.clone().next()).or(called).or_else(from);
+    number.map(Number::national).or_else(|| seen.called.as_ref().map(shown))
 }
 
 fn shown(party: &Party) -> String {
