@@ -189,7 +189,7 @@ fn is_withheld(message: &Message<'_>, from: Option<&Uri<'_>>) -> bool {
 fn privacy_asked(message: &Message<'_>) -> bool {
     let tokens =
         message.headers(HeaderName::Privacy).flat_map(|value| value.split(|byte| b";, \t".contains(byte)));
-    tokens.filter(|token| !token.is_empty()).any(|token| !token.eq_ignore_ascii_case(b"none"))
+    tokens.into_iter().any(|token| HIDING.iter().any(|hides| token.eq_ignore_ascii_case(hides)))
 }
 
 fn rpid_private(message: &Message<'_>) -> bool {
@@ -200,6 +200,7 @@ fn rpid_private(message: &Message<'_>) -> bool {
 
 fn is_anonymous(uri: &Uri<'_>) -> bool {
     let user = unescape(uri.user());
+    let user = user.strip_prefix(b"+").unwrap_or(&user);
     let zeros = !user.is_empty() && user.iter().all(|byte| *byte == b'0');
     let named = ANONYMOUS_USERS.iter().any(|name| user.eq_ignore_ascii_case(name));
     zeros || named || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
@@ -225,6 +226,9 @@ fn cut(text: &str) -> Box<str> {
     }
 }
 
+/// Privacy values by which a caller asks not to be shown (RFC 3323 4.2, RFC 3325 9.3); `history` hides others.
+const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];
+
 /// User parts that stand for nobody; 266696687 spells ANONYMOUS on a keypad.
 const ANONYMOUS_USERS: [&[u8]; 7] =
     [b"anonymous", b"restricted", b"private", b"unavailable", b"unknown", b"withheld", b"266696687"];
@@ -234,3 +238,47 @@ const MAX_SHOWN: usize = 256;
 const MAX_COMPARED: usize = 64;
 
 const MAX_NAMED: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn withheld(from: &str, privacy: &str) -> bool {
+        let text = format!(
+            "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: {from};tag=a\r\nTo: <sip:2@h>\r\n\
+             Call-ID: c\r\nCSeq: 1 INVITE\r\nPrivacy: {privacy}\r\n\r\n"
+        );
+        is_withheld(&Message::parse(text.as_bytes()).expect("a message"))
+    }
+
+    /// As `Caller::read` asks it.
+    fn is_withheld(message: &Message<'_>) -> bool {
+        let from = message.from().map(|from| from.uri());
+        super::is_withheld(message, from.as_ref())
+    }
+
+    #[test]
+    fn a_caller_hides_by_privacy_but_not_by_that_of_the_history() {
+        assert!(withheld("<sip:+13125550142@h>", "id"));
+        assert!(withheld("<sip:+13125550142@h>", "user;critical"));
+        assert!(!withheld("<sip:+13125550142@h>", "history"));
+        assert!(!withheld("<sip:+13125550142@h>", "none"));
+    }
+
+    #[test]
+    fn a_caller_hides_behind_a_name_or_number_that_stands_for_nobody() {
+        assert!(withheld("<sip:anonymous@anonymous.invalid>", "none"));
+        assert!(withheld("<sip:+266696687@h>", "none"));
+        assert!(withheld("<sip:0000@h>", "none"));
+        assert!(!withheld("<sip:201@h>", "none"));
+    }
+
+    #[test]
+    fn numbers_are_compared_by_their_last_seven_digits() {
+        let compared = |user: &[u8]| comparable(user).map(|made| made.to_vec());
+        assert_eq!(compared(b"+13125550142"), compared(b"93125550142;phone-context=x"));
+        assert_eq!(compared(b"201"), Some(b"201".to_vec()));
+        assert_eq!(compared(b"Alice"), Some(b"alice".to_vec()));
+        assert_eq!(compared(b"*"), None);
+    }
+}
