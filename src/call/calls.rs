@@ -249,7 +249,7 @@ impl Calls {
         let traits = if partial { Traits::default() } else { reader.traits() };
         let call = match self.tracked.home_of(&traits, &hop, datagram.at) {
             Home::Call { call, rule } => self.join(call, leg, rule, heard),
-            Home::None => self.start(leg, heard),
+            Home::None => self.start(leg, heard, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &fitting),
         };
         self.tracked.offer(call, &traits);
@@ -263,7 +263,7 @@ impl Calls {
     }
 
     /// Begins a call with its first leg.
-    fn start(&mut self, leg: Leg, heard: &Heard<'_>) -> u32 {
+    fn start(&mut self, leg: Leg, heard: &Heard<'_>, stray: bool) -> u32 {
         let Heard { datagram, message, keys, .. } = *heard;
         for call in self.tracked.surplus() {
             self.give_up(call, datagram.at);
@@ -282,6 +282,7 @@ impl Calls {
             scanner: self.office.is_scanner(message, hop, &called),
             called,
             ambiguous: false,
+            stray,
             expires: office::ring_limit(message),
             legs: Vec::with_capacity(1),
             hints: Vec::with_capacity(8),
@@ -295,10 +296,10 @@ impl Calls {
         call
     }
 
-    /// Begins a call with a leg that may as well belong to others; none of them can be sure of its verdict.
+    /// Keeps a leg that may belong to several calls apart; none of them can be sure of its verdict.
     fn start_ambiguous(&mut self, leg: Leg, heard: &Heard<'_>, fitting: &[u32]) -> u32 {
-        let call = self.start(leg, heard);
-        for call in fitting.iter().chain([&call]) {
+        let call = self.start(leg, heard, true);
+        for call in fitting {
             if let Some(open) = self.tracked.get_mut(*call) {
                 open.ambiguous = true;
             }
@@ -360,6 +361,9 @@ impl Calls {
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
         record.missed = outcome::missed(record.outcome, direction, judge);
         let ended = || CallPhase::Ended(Verdict::of(&record));
+        if open.stray {
+            return;
+        }
         let seen = self.followed.then(|| open.seen(plan.ended.unwrap_or(now), direction, ended()));
         self.told.push(Told::Closed(Box::new(record), seen));
     }
@@ -374,7 +378,7 @@ impl Calls {
     }
 
     fn tell(&mut self, call: u32, at: Timestamp, phase: CallPhase) {
-        if !self.followed {
+        if !self.followed || self.tracked.get(call).is_some_and(|open| open.stray) {
             return;
         }
         let direction = self.direction(call);

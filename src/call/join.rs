@@ -43,7 +43,8 @@ pub struct Traits {
     pub leaving: Ends,
     /// Whom it was for before it was redirected, at the address it leaves.
     pub before: Vec<Key>,
-    /// Its caller among legs that leave an address: at the one it leaves, and at the one it enters.
+    /// Its caller, if it has a number, among legs that leave an address: at the one it leaves, and at the one
+    /// it enters.
     pub outgoing: [Option<Key>; 2],
 }
 
@@ -157,6 +158,7 @@ impl Reader<'_> {
             called: key(CALLED, place, called.as_deref()),
         };
         let same = |user: &&[u8]| request.is_none_or(|uri| uri.user() != *user);
+        let told = caller.as_deref().filter(|caller| caller.iter().all(u8::is_ascii_digit));
         let before = identity::named_before(self.message).filter(same).filter_map(identity::comparable);
         let call_id = self.message.call_id().unwrap_or_default();
         Traits {
@@ -165,7 +167,7 @@ impl Reader<'_> {
             named: self.named(call_id),
             media: media_keys(&self.keyer, self.message),
             before: before.filter_map(|user| key(CALLED, &src, Some(&user))).collect(),
-            outgoing: [&src, &dst].map(|place| key(OUTGOING, place, caller.as_deref())),
+            outgoing: [&src, &dst].map(|place| key(OUTGOING, place, told)),
             entering: ends(&dst),
             leaving: ends(&src),
         }

@@ -35,6 +35,8 @@ pub struct OpenCall {
     pub scanner: bool,
     /// More than one call fitted one of its legs.
     pub ambiguous: bool,
+    /// It is nothing but such a leg: part of another call, and never told as one.
+    pub stray: bool,
     /// How long it may ring (RFC 3261 20.19), with bounds.
     pub expires: Span,
     /// Its legs, the caller's first.
