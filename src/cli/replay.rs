@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::show::{self, csv, table};
 use super::{Format, ReplayArgs, USAGE};
 use crate::engine::Summary;
-use crate::event::{Event, JournalEntry, Task};
+use crate::event::{Event, JournalEntry, Review, Task};
 use crate::replay::{self, LastStates, OutDir, Sink, Stopped};
 use crate::settings::Settings;
 use crate::source::{self, CaptureFile};
@@ -64,6 +64,7 @@ fn one(
     match done {
         Ok(summary) => {
             let whole = summary.damage.is_empty();
+            unread(&summary, &place);
             screen.end(&summary)?;
             Ok(whole)
         }
@@ -73,6 +74,23 @@ fn one(
             screen.discard();
             Ok(false)
         }
+    }
+}
+
+/// Tells what a report without calls may be due to: packets that couldn't be read as a whole, or at all.
+fn unread(summary: &Summary, place: &str) {
+    let flow = &summary.flow;
+    if flow.unknown_link > 0 {
+        let packets = flow.unknown_link;
+        eprintln!(
+            "ringback: {place}{packets} packets have a link type that isn't read; capture on Ethernet, \"any\" or lo"
+        );
+    }
+    if flow.cut > 0 {
+        let packets = flow.cut;
+        eprintln!(
+            "ringback: {place}{packets} packets were cut short by the capture; capture with a snap length of 0"
+        );
     }
 }
 
@@ -104,6 +122,7 @@ struct Screen {
     out: Option<OutDir>,
     messages: LastStates,
     tasks: Vec<Task>,
+    reviews: Vec<Review>,
 }
 
 impl Screen {
@@ -120,6 +139,7 @@ impl Screen {
             out,
             messages: LastStates::default(),
             tasks: Vec::new(),
+            reviews: Vec::new(),
         }
     }
 
@@ -168,6 +188,7 @@ impl Screen {
                     .collect::<Vec<_>>(),
             ),
             ("TASKS", self.tasks.iter().map(|task| table::task(task, &self.look)).collect()),
+            ("REVIEWS", self.reviews.iter().map(table::review).collect()),
         ] {
             if !lines.is_empty() {
                 writeln!(self.stdout, "\n{}", table::heading(heading, &self.look))?;
@@ -195,6 +216,7 @@ impl Sink for Screen {
             }
             (Event::Message(message), Format::Table) => self.messages.keep(message),
             (Event::Task(task), Format::Table) => self.tasks.push(task.clone()),
+            (Event::Review(review), Format::Table) => self.reviews.push(review.clone()),
             _ => {}
         }
         self.out.as_mut().map_or(Ok(()), |out| out.entry(entry))

@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::{clean, local, words};
-use crate::event::{CallRecord, Message, MessageState, Task};
+use crate::event::{CallRecord, Message, MessageState, Review, Task};
 use crate::phone::Party;
+use crate::rules::Why;
 
 /// How a table is drawn.
 #[derive(Clone, Debug)]
@@ -63,6 +64,12 @@ pub fn task(task: &Task, look: &Look) -> String {
     let owner = task.owner.as_deref().unwrap_or("nobody");
     let why = task.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
     format!("{:<25}  {:<16}  {}{why}", local(task.at, &look.tz), fit(owner, 16), clean(&task.title))
+}
+
+/// One thing for people to decide.
+pub fn review(review: &Review) -> String {
+    let sentence = Why::from_code(&review.reason).map_or("", Why::sentence);
+    format!("[{}]  {}: {sentence}", review.call, clean(&review.reason))
 }
 
 /// A heading.
