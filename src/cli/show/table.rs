@@ -40,7 +40,7 @@ pub fn call(record: &CallRecord, look: &Look) -> String {
     if record.missed {
         let why = record.evidence.first().map_or("", |evidence| words::rule(&evidence.rule));
         let unsure = if record.ambiguous { ", ambiguous" } else { "" };
-        text.push_str(&format!("\n    missed{unsure}: {}", fit(why, 66 - unsure.len())));
+        text.push_str(&format!("\n    missed{unsure}: {}", fit(why, 72 - unsure.len())));
         text.push_str(&paint(look, DIM, &format!("  [{}]", record.call)));
     }
     text

@@ -103,7 +103,7 @@ const RULES: &[(&str, &str)] = &[
     ("call.answered_on_trunk", "the far end answered"),
     (
         "call.pbx_answered_when_phones_stopped",
-        "the PBX itself answered when it stopped ringing the phones, as its voicemail does",
+        "the PBX itself answered as the phones stopped ringing: its voicemail",
     ),
     (
         "call.pbx_answered_after_phones_stopped",
