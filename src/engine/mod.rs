@@ -192,9 +192,9 @@ fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) {
             media.hear(&datagram);
             calls.rtp(&datagram);
         }
-        Piece::Message(datagram) => match sip::Message::parse(datagram.payload) {
-            Ok(message) => calls.message(&datagram, &message),
-            Err(refusal) => calls.refused(refusal),
+        Piece::Message(datagram) => match &sip::Message::parse(datagram.payload) {
+            Ok(message) => calls.message(&datagram, message),
+            Err(refusal) => calls.refused(*refusal),
         },
     }
 }

@@ -3,6 +3,8 @@
 //! Everything here reads what strangers sent. No function panics, copies more than it is asked to keep,
 //! or takes more than linear time; what is wrong with the input is told as a value.
 
+mod addr;
+mod find;
 pub mod frame;
 pub mod hep;
 pub mod packet;

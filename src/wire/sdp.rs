@@ -4,12 +4,13 @@
 //! and protocol, so that the attributes of a fax or an unknown stream never reach the audio. Any other line may be
 //! missing, out of order or malformed; lines that are none at all are counted. Nothing is refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use memchr::memchr;
+use super::addr;
+use super::find::{Places, near};
 
 /// How many media sections are read; more are counted.
-pub const MAX_MEDIA: usize = 16;
+pub const MAX_MEDIA: usize = 8;
 
 /// How many formats of one `m=` line are read.
 pub const MAX_FORMATS: usize = 64;
@@ -35,7 +36,7 @@ pub struct Media<'a> {
     /// The address media is wanted at, without TTL: the section's own, else the session's.
     pub connection: Option<&'a [u8]>,
     formats: &'a [u8],
-    lines: Section<'a>,
+    section: Section<'a>,
     session: Section<'a>,
 }
 
@@ -64,41 +65,48 @@ pub struct RtpMap<'a> {
     pub channels: u8,
 }
 
-/// The lines of the session or of one media section, line ends still in them.
+/// The session's part or one media section.
 #[derive(Clone, Copy, Debug, Default)]
-struct Section<'a>(&'a [u8]);
+struct Section<'a> {
+    /// Its lines, line ends still in them.
+    lines: &'a [u8],
+    /// The value of its `m=`; the session's has none.
+    media: &'a [u8],
+    /// The address of its first `c=` that has one.
+    connection: Option<&'a [u8]>,
+}
 
 impl<'a> Sdp<'a> {
     /// Reads a description in one pass.
     pub fn parse(bytes: &'a [u8]) -> Sdp<'a> {
-        let mut sdp =
-            Sdp { session: Section(bytes), media: [Section::default(); MAX_MEDIA], sections: 0, skipped: 0 };
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (line, after) = cut_line(rest);
-            match field(line) {
-                Some((b'm', value)) => {
-                    sdp.skip(MediaLine::read(value).port.is_none());
-                    sdp.open(rest);
-                }
-                Some(_) => {}
-                None => sdp.skip(!line.is_empty()),
+        let session = Section { lines: bytes, ..Section::default() };
+        let mut sdp = Sdp { session, media: [Section::default(); MAX_MEDIA], sections: 0, skipped: 0 };
+        let mut line_ends = Places::new(b'\n', bytes);
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let end = line_ends.next().map_or(bytes.len(), |lf| lf + 1);
+            let line = bytes.get(at..end).unwrap_or_default();
+            match line {
+                [b'a', b'=', ..] => {}
+                [b'm', b'=', value @ ..] => sdp.open(rest, trim_line(value)),
+                [b'c', b'=', value @ ..] => sdp.connect(trim_line(value)),
+                [b'a'..=b'z', b'=', ..] => {}
+                _ => sdp.skip(!trim_line(line).is_empty()),
             }
-            rest = after;
+            at = end;
         }
         sdp
     }
 
     /// The address of the session, without TTL, for media that name none.
     pub fn session_connection(&self) -> Option<&'a [u8]> {
-        self.session.connection()
+        self.session.connection
     }
 
     /// The media sections in order, the first [`MAX_MEDIA`]. An answer has the sections of its offer in the same
     /// order (RFC 3264 section 6).
-    pub fn media(&self) -> impl Iterator<Item = Media<'a>> + use<'a> {
-        let session = self.session;
-        self.media.into_iter().take(self.sections).map(move |lines| Media::read(lines, session))
+    pub fn media(&self) -> impl Iterator<Item = Media<'a>> + '_ {
+        self.media.iter().take(self.sections).map(|section| Media::read(*section, self.session))
     }
 
     /// The first audio section that is not refused, else the first one.
@@ -124,7 +132,9 @@ impl<'a> Sdp<'a> {
 
     /// How many lines could not be read.
     pub fn skipped(&self) -> usize {
-        self.skipped
+        let portless =
+            self.media.iter().take(self.sections).filter(|section| section.port().is_none()).count();
+        self.skipped.saturating_add(portless)
     }
 
     /// How many media sections there are beyond [`MAX_MEDIA`].
@@ -136,36 +146,48 @@ impl<'a> Sdp<'a> {
         self.skipped = self.skipped.saturating_add(usize::from(bad));
     }
 
-    /// Begins a section at `rest`, and ends the one before it there.
-    fn open(&mut self, rest: &'a [u8]) {
-        let ends = |section: Section<'a>| {
-            let length = section.0.len().saturating_sub(rest.len());
-            Section(section.0.get(..length).unwrap_or_default())
-        };
-        let before = match self.sections.checked_sub(1) {
-            Some(last) => self.media.get_mut(last),
-            None => Some(&mut self.session),
-        };
-        if let Some(before) = before {
-            *before = ends(*before);
+    /// Begins a section at `rest` with this `m=` value, and ends the one before it there.
+    fn open(&mut self, rest: &'a [u8], media: &'a [u8]) {
+        if let Some(before) = self.last() {
+            let length = before.lines.len().saturating_sub(rest.len());
+            before.lines = cut(before.lines, length).0;
         }
         if let Some(slot) = self.media.get_mut(self.sections) {
-            *slot = Section(rest);
+            *slot = Section { lines: rest, media, connection: None };
         }
         self.sections = self.sections.saturating_add(1);
+    }
+
+    /// Takes `IN IP4 10.0.0.7/127` for the address of the section it stands in, if there is one in it.
+    fn connect(&mut self, value: &'a [u8]) {
+        let addr = cut_word(cut_word(cut_word(value).1).1).0;
+        let addr = cut(addr, near(b'/', addr).unwrap_or(addr.len())).0;
+        let addr = Some(addr).filter(|addr| !addr.is_empty());
+        if let Some(section) = self.last() {
+            section.connection = section.connection.or(addr);
+        }
+    }
+
+    /// The section that was begun last, unless there were too many.
+    fn last(&mut self) -> Option<&mut Section<'a>> {
+        match self.sections.checked_sub(1) {
+            Some(last) => self.media.get_mut(last),
+            None => Some(&mut self.session),
+        }
     }
 }
 
 impl<'a> Media<'a> {
-    fn read(lines: Section<'a>, session: Section<'a>) -> Media<'a> {
-        let line = MediaLine::read(lines.find(b'm').unwrap_or_default());
+    #[inline]
+    fn read(section: Section<'a>, session: Section<'a>) -> Media<'a> {
+        let line = MediaLine::read(section.media);
         Media {
             kind: line.kind,
             port: line.port.unwrap_or(0),
             proto: line.proto,
-            connection: lines.connection().or_else(|| session.connection()),
+            connection: section.connection.or(session.connection),
             formats: line.formats,
-            lines,
+            section,
             session,
         }
     }
@@ -182,7 +204,7 @@ impl<'a> Media<'a> {
 
     /// Where RTP is wanted; `None` for a refused stream, a host name, and `0.0.0.0` (hold as of RFC 2543).
     pub fn addr(&self) -> Option<SocketAddr> {
-        let ip: IpAddr = std::str::from_utf8(self.connection?).ok()?.parse().ok()?;
+        let ip = addr::ip(self.connection?)?;
         (self.port != 0 && !ip.is_unspecified()).then(|| SocketAddr::new(ip, self.port))
     }
 
@@ -193,7 +215,7 @@ impl<'a> Media<'a> {
 
     /// The section's own direction, else the session's, else both ways.
     pub fn direction(&self) -> Direction {
-        self.lines.direction().or_else(|| self.session.direction()).unwrap_or_default()
+        self.section.direction().or_else(|| self.session.direction()).unwrap_or_default()
     }
 
     /// True if nothing is wanted from the other side: by direction, or by the address `0.0.0.0` of RFC 2543.
@@ -204,7 +226,7 @@ impl<'a> Media<'a> {
 
     /// The values of an attribute of this section, in any case; empty for one without a value.
     pub fn attributes<'n>(&self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.lines.attributes(name)
+        self.section.attributes(name)
     }
 
     /// What a payload type stands for: by `a=rtpmap`, else by the static table (RFC 3551 section 6).
@@ -248,7 +270,7 @@ impl<'a> RtpMap<'a> {
 impl<'a> Section<'a> {
     /// The lines as letter and value; others are passed over.
     fn fields(self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
-        let mut rest = self.0;
+        let mut rest = self.lines;
         std::iter::from_fn(move || {
             let (line, after) = (!rest.is_empty()).then(|| cut_line(rest))?;
             rest = after;
@@ -257,16 +279,12 @@ impl<'a> Section<'a> {
         .filter_map(field)
     }
 
-    fn find(self, letter: u8) -> Option<&'a [u8]> {
-        self.fields().find(|(found, _)| *found == letter).map(|(_, value)| value)
+    fn port(self) -> Option<u16> {
+        MediaLine::read(self.media).port
     }
 
-    /// The address of the first `c=` that has one: `IN IP4 10.0.0.7/127` gives `10.0.0.7`.
-    fn connection(self) -> Option<&'a [u8]> {
-        let lines = self.fields().filter(|(letter, _)| *letter == b'c');
-        lines
-            .filter_map(|(_, value)| words(value).nth(2)?.split(|b| *b == b'/').next())
-            .find(|a| !a.is_empty())
+    fn find(self, letter: u8) -> Option<&'a [u8]> {
+        self.fields().find(|(found, _)| *found == letter).map(|(_, value)| value)
     }
 
     fn direction(self) -> Option<Direction> {
@@ -281,7 +299,7 @@ impl<'a> Section<'a> {
 
     fn attributes<'n>(self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.fields().filter(|(letter, _)| *letter == b'a').filter_map(move |(_, value)| {
-            let (found, value) = cut(value, memchr(b':', value).unwrap_or(value.len()));
+            let (found, value) = cut(value, near(b':', value).unwrap_or(value.len()));
             found.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
         })
     }
@@ -297,11 +315,12 @@ struct MediaLine<'a> {
 
 impl<'a> MediaLine<'a> {
     /// Reads `audio 49170/2 RTP/AVP 0 8`; the count after the port does not matter.
+    #[inline]
     fn read(value: &'a [u8]) -> MediaLine<'a> {
         let (kind, rest) = cut_word(value);
         let (ports, rest) = cut_word(rest);
         let (proto, formats) = cut_word(rest);
-        let port = ports.split(|b| *b == b'/').next().and_then(number);
+        let port = number(cut(ports, near(b'/', ports).unwrap_or(ports.len())).0);
         MediaLine { kind, port, proto, formats }
     }
 }
@@ -324,12 +343,17 @@ fn static_payload(payload: u8) -> Option<RtpMap<'static>> {
 
 /// The first line, trimmed at its end, and what follows it.
 fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
-    let (line, rest) = cut(text, memchr(b'\n', text).unwrap_or(text.len()));
+    let (line, rest) = cut(text, near(b'\n', text).unwrap_or(text.len()));
+    (trim_line(line), rest.get(1..).unwrap_or_default())
+}
+
+/// A line without the blanks and zeros at its end.
+fn trim_line(line: &[u8]) -> &[u8] {
     let mut line = line.trim_ascii_end();
     while let [before @ .., 0] = line {
         line = before.trim_ascii_end();
     }
-    (line, rest.get(1..).unwrap_or_default())
+    line
 }
 
 /// A line as letter and value; `None` if it is not of the form `x=value`.
@@ -340,9 +364,10 @@ fn field(line: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
+#[inline]
 fn cut_word(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.trim_ascii_start();
-    cut(text, text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()))
+    cut(text, text.iter().position(|b| *b <= b' ' && b.is_ascii_whitespace()).unwrap_or(text.len()))
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -463,7 +488,7 @@ mod tests {
         let text: String =
             (0..20u16).map(|n| format!("m=audio {} RTP/AVP 0\r\na=label:{n}\r\n", 5000 + n)).collect();
         let sdp = Sdp::parse(text.as_bytes());
-        assert_eq!((sdp.media().count(), sdp.unread_media()), (MAX_MEDIA, 4));
+        assert_eq!((sdp.media().count(), sdp.unread_media()), (MAX_MEDIA, 12));
         assert!(sdp.media().all(|media| media.attributes(b"label").count() == 1));
     }
 }

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3};
-
 use super::field::{Params, angle_end, quote_end};
-use super::lines::{cut, is_token, near, trim};
+use super::lines::{cut, is_token, trim};
 use super::uri::Uri;
+use crate::wire::find::near;
 
 /// One address: `"Display name" <uri>;params`, or a bare URI whose parameters are all the header's.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +21,7 @@ impl<'a> NameAddr<'a> {
     pub fn parse(value: &'a [u8]) -> NameAddr<'a> {
         let value = trim(value);
         let (quoted, rest, closed) = leading_quote(value);
-        let Some(open) = memchr(b'<', rest) else { return NameAddr::bare(quoted, rest, closed) };
+        let Some(open) = near(b'<', rest) else { return NameAddr::bare(quoted, rest, closed) };
         let (before, bracketed) = cut(rest, open);
         let plain = trim(before);
         let display = quoted.or((!plain.is_empty()).then_some(plain));
@@ -32,7 +31,7 @@ impl<'a> NameAddr<'a> {
                 let (uri, params) = cut(bracketed, close);
                 let uri = uri.get(1..).unwrap_or_default();
                 let bare = trim(uri);
-                let sound = sound && bare.len() == uri.len() && memchr(b'<', uri).is_none();
+                let sound = sound && bare.len() == uri.len() && near(b'<', uri).is_none();
                 NameAddr { display, uri: bare, params, sound }
             }
             None => NameAddr {
@@ -78,13 +77,13 @@ impl<'a> NameAddr<'a> {
 
     /// True if this is an address by the grammar, as far as reading it without doubt asks for.
     pub(super) fn is_sound(&self) -> bool {
-        self.sound && (self.uri == b"*" || memchr(b':', self.uri).is_some()) && !self.has_empty_param()
+        self.sound && (self.uri == b"*" || near(b':', self.uri).is_some()) && !self.has_empty_param()
     }
 
     /// A URI without brackets: the first semicolon begins the header's parameters (RFC 3261 section 20).
     fn bare(display: Option<&'a [u8]>, rest: &'a [u8], sound: bool) -> NameAddr<'a> {
-        let (uri, params) = cut(rest, memchr(b';', rest).unwrap_or(rest.len()));
-        let sound = sound && display.is_none() && memchr(b'?', uri).is_none();
+        let (uri, params) = cut(rest, near(b';', rest).unwrap_or(rest.len()));
+        let sound = sound && display.is_none() && near(b'?', uri).is_none();
         NameAddr { display, uri: trim(uri), params, sound }
     }
 
@@ -101,7 +100,7 @@ pub(super) fn tag_of(value: &[u8]) -> Option<&[u8]> {
     match params {
         Some([]) => None,
         Some([b';', b't', b'a', b'g', b'=', tag @ ..]) if is_token(tag) => Some(tag),
-        Some(params) if memchr3(b'>', b'"', b'<', params).is_none() => {
+        Some(params) if !params.iter().any(|b| matches!(b, b'>' | b'"' | b'<')) => {
             Params::new(params).find(b"tag").filter(|tag| !tag.is_empty())
         }
         _ => NameAddr::parse(value).tag(),

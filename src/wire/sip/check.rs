@@ -1,24 +1,29 @@
 //! The faults that only show when values are read: Request-URI, Via and addresses.
 
-use memchr::memchr;
-
+use super::address::NameAddr;
 use super::fault::Faults;
 use super::lines::is_lws;
 use super::message::Message;
 use super::start::StartLine;
 use super::uri::Uri;
+use super::via::Via;
+use crate::wire::find::near;
 
-/// The faults in the values of a message.
-pub(super) fn faults(message: &Message<'_>) -> Faults {
+/// The faults in the values of a message, its first Via, From and To read.
+pub(super) fn faults(
+    message: &Message<'_>,
+    via: Option<&Via<'_>>,
+    ends: [Option<&NameAddr<'_>>; 2],
+) -> Faults {
     let mut faults = Faults::default();
     if matches!(message.start(), StartLine::Request { uri, .. } if !is_sound_target(uri)) {
         faults |= Faults::BAD_REQUEST_URI;
     }
-    if !message.top_via().is_some_and(|via| via.is_sound()) {
+    if !via.is_some_and(Via::is_sound) {
         faults |= Faults::BAD_VIA;
     }
-    let addresses = [message.from(), message.to(), message.contact()];
-    if addresses.iter().flatten().any(|address| !address.is_sound()) {
+    let unsound = |address: &NameAddr<'_>| !address.is_sound();
+    if ends.into_iter().flatten().any(unsound) || message.contact().as_ref().is_some_and(unsound) {
         faults |= Faults::BAD_ADDRESS;
     }
     faults
@@ -28,5 +33,5 @@ pub(super) fn faults(message: &Message<'_>) -> Faults {
 fn is_sound_target(uri: &[u8]) -> bool {
     uri.first() != Some(&b'<')
         && !uri.iter().any(|b| is_lws(*b))
-        && (memchr(b'?', uri).is_none() || !Uri::parse(uri).has_headers())
+        && (near(b'?', uri).is_none() || !Uri::parse(uri).has_headers())
 }

@@ -3,8 +3,9 @@
 //! Each walk goes forward only. A quote or bracket that is never closed is looked for once, then taken as an
 //! ordinary character, so that no input makes a walk more than linear.
 
-use super::lines::{Lines, cut, near, split_header, trim, trim_start};
+use super::lines::{Lines, cut, split_header, trim, trim_start};
 use super::name::HeaderName;
+use crate::wire::find::{near, near2};
 
 /// Which header lines are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +180,7 @@ impl<'a> Iterator for Split<'a> {
 pub(super) fn quote_end(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open.saturating_add(1);
     loop {
-        at = at.saturating_add(nearest([b'"', b'\\'], text.get(at..)?)?);
+        at = at.saturating_add(near2(b'"', b'\\', text.get(at..)?)?);
         if text.get(at) == Some(&b'"') {
             return Some(at);
         }

@@ -6,26 +6,30 @@
 use memchr::memchr;
 
 use super::name::HeaderName;
+use crate::wire::find::{Places, near};
 
 /// A Content-Length that can't be trusted: no number, beyond counting, or two that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bad;
 
-/// The logical lines of a head, folds still in them, line ends cut off.
+/// The logical lines of a head, folds and line ends still in them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines<'a> {
-    rest: &'a [u8],
+    bytes: &'a [u8],
+    line_ends: Places<'a>,
+    at: usize,
     blank: bool,
 }
 
 impl<'a> Lines<'a> {
+    #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Lines<'a> {
-        Lines { rest: bytes, blank: false }
+        Lines { bytes, line_ends: Places::new(b'\n', bytes), at: 0, blank: false }
     }
 
     /// What has not been read; after the last line, what follows the blank line.
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     /// True once the blank line has been passed.
@@ -39,19 +43,23 @@ impl<'a> Iterator for Lines<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        match self.rest {
-            [] => return None,
-            _ if self.blank => return None,
-            [b'\r', b'\n', after @ ..] | [b'\n', after @ ..] => {
-                self.rest = after;
-                self.blank = true;
-                return None;
-            }
-            _ => {}
+        if self.blank || self.at >= self.bytes.len() {
+            return None;
         }
-        let (line, rest) = cut(self.rest, logical_end(self.rest));
-        self.rest = rest;
-        Some(line)
+        let start = self.at;
+        let mut end = self.line_ends.next();
+        if end == Some(start) || end == Some(start + 1) && self.bytes.get(start) == Some(&b'\r') {
+            self.at = end.map_or(start, |lf| lf + 1);
+            self.blank = true;
+            return None;
+        }
+        while let Some(lf) = end
+            && let Some(b' ' | b'\t') = self.bytes.get(lf + 1)
+        {
+            end = self.line_ends.next();
+        }
+        self.at = end.map_or(self.bytes.len(), |lf| lf + 1);
+        self.bytes.get(start..self.at)
     }
 }
 
@@ -153,7 +161,12 @@ pub(super) const fn is_lws(byte: u8) -> bool {
 
 #[inline]
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
-    trim_end(trim_start(bytes))
+    let bare = bytes.strip_prefix(b" ").unwrap_or(bytes);
+    let bare = bare.strip_suffix(b"\r\n").unwrap_or(bare);
+    match bare {
+        [first, .., last] if *first > b' ' && *last > b' ' => bare,
+        _ => trim_end(trim_start(bare)),
+    }
 }
 
 #[inline]
@@ -174,33 +187,6 @@ pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
-}
-
-/// The index of the first `byte`, as `memchr` tells it; faster where it is but some ten bytes away, as the end of a
-/// header's name or line is, since it is compiled into its caller.
-#[inline(always)]
-pub(super) fn near(byte: u8, bytes: &[u8]) -> Option<usize> {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    let mut at = 0;
-    for block in blocks {
-        // Without a way out of it, this is one comparison of vectors.
-        if block.iter().fold(false, |found, b| found | (*b == byte)) {
-            return Some(at + first_in(byte, *block));
-        }
-        at += 16;
-    }
-    tail.iter().position(|b| *b == byte).map(|tail| at + tail)
-}
-
-/// The index of the first `byte` in a block that has one. Subtracting one from each byte of the difference borrows
-/// into the high bit of a zero, and the lowest such bit is never a false one.
-#[inline]
-fn first_in(byte: u8, block: [u8; 16]) -> usize {
-    const ONES: u128 = u128::from_le_bytes([1; 16]);
-    const HIGHS: u128 = u128::from_le_bytes([0x80; 16]);
-    let difference = u128::from_le_bytes(block) ^ u128::from_le_bytes([byte; 16]);
-    let zeros = difference.wrapping_sub(ONES) & !difference & HIGHS;
-    (zeros.trailing_zeros() / 8) as usize
 }
 
 /// `bytes` before and from `at`; everything and nothing if it is not that long.
@@ -240,19 +226,6 @@ fn after_line_end(bytes: &[u8]) -> Option<&[u8]> {
     bytes.strip_prefix(b"\r\n").or_else(|| bytes.strip_prefix(b"\n"))
 }
 
-/// The index after the line end of the first logical line.
-#[inline]
-fn logical_end(bytes: &[u8]) -> usize {
-    let mut from = 0;
-    while let Some(lf) = near(b'\n', bytes.get(from..).unwrap_or_default()) {
-        from += lf + 1;
-        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
-            return from;
-        }
-    }
-    bytes.len()
-}
-
 fn ends_in_version(line: &[u8]) -> bool {
     let last = line.trim_ascii_end().rsplit(|b| *b == b' ').next().unwrap_or_default();
     last.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
@@ -287,17 +260,6 @@ mod tests {
         assert_eq!(lines.next(), None);
         assert!(lines.blank());
         assert_eq!(lines.rest(), b"body");
-    }
-
-    #[test]
-    fn a_near_byte_is_found_where_memchr_finds_it() {
-        let bytes: Vec<u8> =
-            (0..80u32).map(|at| [b'\n', 0x0b, 0x8a, b'x', 0xff][(at * at % 23 % 5) as usize]).collect();
-        for from in 0..bytes.len() {
-            for byte in [b'\n', 0x0b, 0x8a, 0x09, 0xff, 0] {
-                assert_eq!(near(byte, &bytes[from..]), memchr(byte, &bytes[from..]), "{from} {byte}");
-            }
-        }
     }
 
     #[test]

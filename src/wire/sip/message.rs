@@ -1,23 +1,28 @@
 //! A message and its parts, read when they are asked for.
 
+use std::cell::OnceCell;
+
 use super::address::{NameAddr, tag_of};
 use super::body::{self, Part};
 use super::check;
 use super::fault::Faults;
 use super::field::{Commas, Fields, Wanted};
-use super::lines::{Lines, near, split_header, trim};
+use super::index::Index;
+use super::lines::{Lines, split_header, trim};
 use super::method::Method;
 use super::name::HeaderName;
 use super::scan::{self, Scan};
 use super::start::{Refusal, StartLine};
 use super::uri::Uri;
 use super::via::Via;
+use crate::wire::find::{near, near2};
 
 /// A SIP request or response, borrowed from the bytes it came in.
 ///
-/// An accessor of one of Call-ID, From, To and CSeq costs nothing but the reading of its value; another header
-/// costs one look at the line where it starts; `headers`, `values` and `named` walk the head once.
-#[derive(Clone, Copy, Debug)]
+/// An accessor of one of Call-ID, From, To, CSeq and the first Via costs nothing but the reading of its value. The
+/// first question for another header, unless none begins with its letter, walks the head once to see where each
+/// starts; `headers`, `values` and `named` walk it from there.
+#[derive(Clone, Debug)]
 pub struct Message<'a> {
     pub(super) start: StartLine<'a>,
     /// Start line and header lines, as far as they are read.
@@ -26,6 +31,7 @@ pub struct Message<'a> {
     pub(super) trailing: &'a [u8],
     pub(super) cseq: Option<CSeq<'a>>,
     pub(super) scan: Scan<'a>,
+    pub(super) index: OnceCell<Index>,
 }
 
 /// The sequence number of a request within its dialog, and the method a response answers (RFC 3261 20.16).
@@ -109,7 +115,11 @@ impl<'a> Message<'a> {
 
     /// The Via of the last sender.
     pub fn top_via(&self) -> Option<Via<'a>> {
-        self.first_value(HeaderName::Via).map(Via::parse)
+        let via = self.scan.via;
+        if via.is_empty() || near2(b',', b'"', via).is_some() {
+            return self.values(HeaderName::Via).next().map(Via::parse);
+        }
+        Some(Via::plain(via))
     }
 
     /// All Vias, the last sender's first.
@@ -166,7 +176,7 @@ impl<'a> Message<'a> {
 
     /// The Content-Type, parameters included.
     pub fn content_type(&self) -> Option<&'a [u8]> {
-        self.header(HeaderName::ContentType)
+        Some(self.scan.content_type).filter(|value| !value.is_empty())
     }
 
     /// The parts of a multipart body; a body of another type is its own only part, an empty one has none.
@@ -176,13 +186,36 @@ impl<'a> Message<'a> {
 
     /// The session description: an application/sdp body, or such a part of a multipart body.
     pub fn sdp(&self) -> Option<&'a [u8]> {
+        match self.content_type() {
+            _ if self.body.is_empty() => None,
+            Some(b"application/sdp") => Some(self.body),
+            _ => self.described(),
+        }
+    }
+
+    fn described(&self) -> Option<&'a [u8]> {
         self.parts().find(Part::is_sdp).map(|part| part.body)
     }
 
     /// All that is wrong with this message. Beside what `parse` found it looks at the Request-URI, the first
     /// Via, From, To and the first Contact.
     pub fn faults(&self) -> Faults {
-        self.scan.faults | check::faults(self)
+        self.faults_with(self.top_via().as_ref(), self.from().as_ref(), self.to().as_ref())
+    }
+
+    /// As [`faults`](Self::faults), for who has read the first Via, From and To already.
+    pub fn faults_with(
+        &self,
+        via: Option<&Via<'_>>,
+        from: Option<&NameAddr<'_>>,
+        to: Option<&NameAddr<'_>>,
+    ) -> Faults {
+        self.scan.faults | self.index().faults | check::faults(self, via, [from, to])
+    }
+
+    /// True if there is a line of this header.
+    pub fn has(&self, name: HeaderName) -> bool {
+        self.at(name).is_some()
     }
 
     /// True if Call-ID, From, To and CSeq can be trusted to say which leg this belongs to: all there, none twice
@@ -216,10 +249,19 @@ impl<'a> Message<'a> {
 
     /// The header lines from the first one with this name on; nothing if there is none.
     fn lines_from(&self, name: HeaderName) -> &'a [u8] {
-        match self.scan.first.get(name as usize).copied() {
-            None | Some(0) => &[],
-            Some(at) => self.head.get(usize::from(at)..).unwrap_or_default(),
+        self.at(name).and_then(|at| self.head.get(at..)).unwrap_or_default()
+    }
+
+    /// Where the first line of a header starts; told without an index where no name begins as this one.
+    fn at(&self, name: HeaderName) -> Option<usize> {
+        if self.scan.initials & name.initials() == 0 {
+            return None;
         }
+        self.index().at(name)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(self.head))
     }
 
     fn header_lines(&self) -> &'a [u8] {

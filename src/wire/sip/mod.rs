@@ -1,7 +1,7 @@
 //! SIP messages (RFC 3261) as they come from a wire: read lazily, borrowed, without allocating.
 //!
-//! [`Message::parse`] makes one pass over the head, remembers where the known headers start, and leaves the
-//! rest to the accessors. It reads what real PBXs send (folded lines, compact names, bare LF, several values
+//! [`Message::parse`] makes one pass over the head for what says where a message belongs, and leaves the rest
+//! to the accessors. It reads what real PBXs send (folded lines, compact names, bare LF, several values
 //! in a line, bytes that are no UTF-8) and tells what was wrong as [`Faults`]; only bytes that hold no message
 //! are refused. It does not track transactions, decide what a call is, or build messages.
 
@@ -10,6 +10,7 @@ mod body;
 mod check;
 mod fault;
 mod field;
+mod index;
 mod lines;
 mod message;
 mod method;

@@ -1,5 +1,7 @@
 //! The headers that are known by name.
 
+use super::scan::initial;
+
 /// A header a monitor reads; [`Message::named`](super::Message::named) finds the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -71,34 +73,59 @@ impl HeaderName {
         if let [letter] = name {
             return compact(*letter);
         }
-        let initial = name.first()?;
-        let same = |long: &[u8]| {
-            long.first().is_some_and(|first| first.eq_ignore_ascii_case(initial))
-                && long.eq_ignore_ascii_case(name)
-        };
-        of_length(name.len()).iter().find(|(long, _)| same(long)).map(|(_, known)| *known)
+        let initial = name.first()?.to_ascii_lowercase();
+        let known = of_length(name.len());
+        let begins = |long: &[u8]| long.first().is_some_and(|first| first.to_ascii_lowercase() == initial);
+        let same = |long: &[u8]| begins(long) && (long == name || long.eq_ignore_ascii_case(name));
+        known.iter().find(|(long, _)| same(long)).map(|(_, known)| *known)
     }
 
-    /// The header a line begins with and what follows its colon, told without a search where the name is one of
+    /// The header a line begins with and where its value does, told without a search where the name is one of
     /// those nearly every message has, spelled as nearly all spell it; `None` says nothing about the line.
-    #[inline]
-    pub(super) fn usual(line: &[u8]) -> Option<(HeaderName, &[u8])> {
-        match line {
-            [b'V', b'i', b'a', b':', value @ ..] => Some((H::Via, value)),
-            [b'T', b'o', b':', value @ ..] => Some((H::To, value)),
-            [b'F', rest @ ..] => after(rest, b"rom:", H::From),
-            [b'C', b'S', rest @ ..] => after(rest, b"eq:", H::CSeq),
-            [b'C', b'a', rest @ ..] => after(rest, b"ll-ID:", H::CallId),
-            [b'C', b'o', b'n', b't', b'e', rest @ ..] => after(rest, b"nt-Length:", H::ContentLength)
-                .or_else(|| after(rest, b"nt-Type:", H::ContentType)),
-            [b'C', b'o', rest @ ..] => after(rest, b"ntact:", H::Contact),
-            [b'M', rest @ ..] => after(rest, b"ax-Forwards:", H::MaxForwards),
-            [b'U', rest @ ..] => after(rest, b"ser-Agent:", H::UserAgent),
-            [b'R', rest @ ..] => after(rest, b"ecord-Route:", H::RecordRoute),
-            [b'S', rest @ ..] => after(rest, b"upported:", H::Supported),
-            [letter, b':', value @ ..] => compact(*letter).map(|name| (name, value)),
+    #[inline(always)]
+    pub(super) fn usual(line: &[u8]) -> Option<(HeaderName, usize)> {
+        let start = u64::from_le_bytes(*line.first_chunk()?);
+        let begins =
+            |name: &[u8; 8], bytes: usize| (start ^ u64::from_le_bytes(*name)) << (64 - 8 * bytes) == 0;
+        let goes_on = |rest: &[u8]| line.get(8..).is_some_and(|line| line.starts_with(rest));
+        match start as u8 {
+            b'V' if begins(b"Via:    ", 4) => Some((H::Via, 4)),
+            b'F' if begins(b"From:   ", 5) => Some((H::From, 5)),
+            b'T' if begins(b"To:     ", 3) => Some((H::To, 3)),
+            b'C' if begins(b"CSeq:   ", 5) => Some((H::CSeq, 5)),
+            b'C' if begins(b"Call-ID:", 8) => Some((H::CallId, 8)),
+            b'C' if begins(b"Contact:", 8) => Some((H::Contact, 8)),
+            b'C' if begins(b"Content-", 8) && goes_on(b"Length:") => Some((H::ContentLength, 15)),
+            b'C' if begins(b"Content-", 8) && goes_on(b"Type:") => Some((H::ContentType, 13)),
             _ => None,
         }
+    }
+
+    /// What its names begin with, as [`initial`] tells it.
+    pub(super) fn initials(self) -> u32 {
+        let long = self.name().as_bytes().first().map_or(0, |first| initial(*first));
+        long | self.compact().map_or(0, initial)
+    }
+
+    /// The compact form.
+    const fn compact(self) -> Option<u8> {
+        Some(match self {
+            H::ReferredBy => b'b',
+            H::ContentType => b'c',
+            H::From => b'f',
+            H::CallId => b'i',
+            H::Supported => b'k',
+            H::ContentLength => b'l',
+            H::Contact => b'm',
+            H::Event => b'o',
+            H::ReferTo => b'r',
+            H::Subject => b's',
+            H::To => b't',
+            H::Via => b'v',
+            H::SessionExpires => b'x',
+            H::Identity => b'y',
+            _ => return None,
+        })
     }
 
     /// The long name.
@@ -158,11 +185,6 @@ impl HeaderName {
             H::XCid => "X-CID",
         }
     }
-}
-
-#[inline]
-fn after<'a, const N: usize>(rest: &'a [u8], end: &[u8; N], name: H) -> Option<(H, &'a [u8])> {
-    rest.strip_prefix(end).map(|value| (name, value))
 }
 
 /// The compact forms of the IANA registry.
@@ -270,10 +292,10 @@ mod tests {
             let line = [&name[..], b": value"].concat();
             let usual = HeaderName::usual(&line);
             assert!(usual.is_none() || usual.map(|(known, _)| known) == HeaderName::read(&name), "{line:?}");
-            assert!(usual.is_none_or(|(_, value)| value == b" value"), "{line:?}");
+            assert!(usual.is_none_or(|(_, value)| &line[value..] == b" value"), "{line:?}");
         }
-        assert_eq!(HeaderName::usual(b"Via: x"), Some((HeaderName::Via, &b" x"[..])));
-        assert_eq!(HeaderName::usual(b"Call-ID:x"), Some((HeaderName::CallId, &b"x"[..])));
+        assert_eq!(HeaderName::usual(b"Via: SIP/"), Some((HeaderName::Via, 4)));
+        assert_eq!(HeaderName::usual(b"Call-ID:x"), Some((HeaderName::CallId, 8)));
         assert_eq!(HeaderName::usual(b"Contents: x"), None);
     }
 

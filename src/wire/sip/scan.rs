@@ -1,22 +1,30 @@
-//! The one pass over a head: which known headers there are, where each starts, and what is wrong with them.
+//! The one pass over a head: the headers that say where a message belongs and how long its body is, and what is
+//! wrong with them. What else there is, [`Index`](super::index::Index) tells when it is asked for.
+
+use std::cell::OnceCell;
 
 use super::fault::Faults;
 use super::lines::{
-    Bad, Lines, cut, first_line, is_lws, is_token, merge_length, number, skip_line_ends, split_header, trim,
+    Bad, cut, first_line, is_lws, is_token, merge_length, number, skip_line_ends, split_header, trim,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
 use super::name::HeaderName;
 use super::start::{self, Refusal, StartLine};
 use super::{MAX_HEADERS, MAX_MESSAGE};
+use crate::wire::find::{GATHERED, gather};
 
 /// What a pass over the headers found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scan<'a> {
-    /// Where the first line of each known header starts, from the start of the message; 0 = there is none.
-    pub(super) first: [u16; HeaderName::COUNT],
     /// The values of Call-ID, From, To and CSeq, which are the first four names; empty = there is none.
     pub(super) keys: [&'a [u8]; 4],
+    /// The value of the first Via line.
+    pub(super) via: &'a [u8],
+    /// The value of the first Content-Type line; empty = there is none.
+    pub(super) content_type: &'a [u8],
+    /// The letters that header names begin with, as [`initial`] tells them.
+    pub(super) initials: u32,
     /// How many header lines were read.
     pub(super) lines: u16,
     pub(super) faults: Faults,
@@ -34,16 +42,25 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     let (first, rest) = first_line(bytes);
     let (start, faults) = start::read(first)?;
     let mut scan = Scan::new(faults);
-    let (head, after, length) = scan.head(bytes, rest);
+    let head = scan.head(bytes, bytes.len() - rest.len());
     if scan.lines == 0 {
         return Err(Refusal::NoHeaders);
     }
-    let (body, trailing) = scan.body(after, length);
+    let (body, trailing) = scan.body(cut(bytes, head.whole).1, head.length);
     let cseq = scan.cseq(start);
     if scan.keys.iter().any(|key| key.is_empty()) {
         scan.faults |= Faults::MISSING_KEY;
     }
-    Ok(Message { start, head, body, trailing, cseq, scan })
+    Ok(Message { start, head: cut(bytes, head.read).0, body, trailing, cseq, scan, index: OnceCell::new() })
+}
+
+/// Where a head ends, and what it says of the body.
+struct Head {
+    /// The end of the last line that was read.
+    read: usize,
+    /// The end of the blank line, or of the message.
+    whole: usize,
+    length: Length,
 }
 
 /// A Content-Length, if there is one.
@@ -57,62 +74,79 @@ impl<'a> Scan<'a> {
     }
 
     fn new(faults: Faults) -> Scan<'a> {
-        Scan { first: [0; HeaderName::COUNT], keys: [&[]; 4], lines: 0, faults }
+        Scan { keys: [&[]; 4], via: &[], content_type: &[], initials: 0, lines: 0, faults }
     }
 
-    /// Reads the header lines in `rest`; gives the head as far as it is read, what follows the blank line, and
-    /// the Content-Length.
-    fn head(&mut self, bytes: &'a [u8], rest: &'a [u8]) -> (&'a [u8], &'a [u8], Length) {
-        let offset = |rest: &[u8]| bytes.len().saturating_sub(rest.len());
-        let mut lines = Lines::new(rest);
-        let mut length = None;
-        let mut at = offset(rest);
-        let mut end = bytes.len();
-        while let Some(line) = lines.next() {
-            if usize::from(self.lines) < MAX_HEADERS {
-                self.lines += 1;
-                self.line(at, line, &mut length);
-            } else if !self.faults.any(Faults::TOO_MANY_HEADERS) {
-                self.faults |= Faults::TOO_MANY_HEADERS;
-                end = at;
-            }
-            at = offset(lines.rest());
-        }
-        if !lines.blank() {
-            self.faults |= Faults::NO_BLANK_LINE;
-        }
-        (cut(bytes, end.min(at)).0, lines.rest(), length)
-    }
-
+    /// Reads the header lines from `start` on. They are cut as `Lines` cuts them, only with the line ends found
+    /// many at once.
     #[inline]
-    fn line(&mut self, at: usize, line: &'a [u8], length: &mut Length) {
-        let Some((known, value)) = HeaderName::usual(line).or_else(|| self.unusual(line)) else { return };
-        if let Some(slot @ 0) = self.first.get_mut(known as usize) {
-            *slot = u16::try_from(at).unwrap_or(0);
-        }
-        if known == HeaderName::ContentLength {
-            *length = Some(merge_length(*length, value));
-        } else if let Some(key) = self.keys.get_mut(known as usize) {
-            let value = trim(value);
-            if key.is_empty() {
-                *key = value;
-            } else if !value.is_empty() && *key != value {
-                self.faults |= Faults::DUPLICATE_KEY;
+    fn head(&mut self, bytes: &'a [u8], start: usize) -> Head {
+        let (mut ends, mut next, mut count, mut searched) = ([0; GATHERED], 0, 0, start);
+        let mut head = Head { read: start, whole: bytes.len(), length: None };
+        let mut at = start;
+        while at < bytes.len() {
+            if next == count && searched < bytes.len() {
+                (count, searched) = gather(b'\n', bytes, searched, &mut ends);
+                next = 0;
+                continue;
             }
+            let end = if next < count { usize::from(ends[next % GATHERED]) + 1 } else { bytes.len() };
+            next += 1;
+            let Some(line) = bytes.get(at..end) else { break };
+            if matches!(line, [b'\n'] | [b'\r', b'\n']) {
+                head.whole = end;
+                return head;
+            }
+            if let Some(b' ' | b'\t') = bytes.get(end) {
+                continue;
+            }
+            self.take(at, line, &mut head);
+            at = end;
+        }
+        self.faults |= Faults::NO_BLANK_LINE;
+        head
+    }
+
+    /// Reads a header line that begins at `at`, unless there were too many before it.
+    #[inline(always)]
+    fn take(&mut self, at: usize, line: &'a [u8], head: &mut Head) {
+        if usize::from(self.lines) >= MAX_HEADERS {
+            self.faults |= Faults::TOO_MANY_HEADERS;
+            return;
+        }
+        self.lines += 1;
+        self.line(line, &mut head.length);
+        head.read = at + line.len();
+    }
+
+    #[inline(always)]
+    fn line(&mut self, line: &'a [u8], length: &mut Length) {
+        let Some(first) = line.first() else { return };
+        self.initials |= initial(*first);
+        if !SOUGHT[usize::from(*first)] {
+            return;
+        }
+        let Some((known, value)) = HeaderName::usual(line).or_else(|| unusual(line)) else { return };
+        let value = cut(line, value).1;
+        match known {
+            HeaderName::CallId | HeaderName::From | HeaderName::To | HeaderName::CSeq => {
+                self.key_line(known, trim(value));
+            }
+            HeaderName::Via if self.via.is_empty() => self.via = trim(value),
+            HeaderName::ContentLength => *length = Some(merge_length(*length, value)),
+            HeaderName::ContentType if self.content_type.is_empty() => self.content_type = trim(value),
+            _ => {}
         }
     }
 
-    /// The known header of a line and what follows its colon, of a line that does not begin as most do.
-    fn unusual(&mut self, line: &'a [u8]) -> Option<(HeaderName, &'a [u8])> {
-        let Some((name, value)) = split_header(line) else {
-            self.faults |= Faults::BAD_HEADER_LINE;
-            return None;
-        };
-        let known = HeaderName::read(name);
-        if known.is_none() && !is_token(name) {
-            self.faults |= Faults::BAD_HEADER_LINE;
+    #[inline(always)]
+    fn key_line(&mut self, known: HeaderName, value: &'a [u8]) {
+        let Some(key) = self.keys.get_mut(known as usize) else { return };
+        if key.is_empty() {
+            *key = value;
+        } else if !value.is_empty() && *key != value {
+            self.faults |= Faults::DUPLICATE_KEY;
         }
-        known.map(|known| (known, value))
     }
 
     /// The body by Content-Length where that is sane, else all there is (RFC 3261 section 18.3); and what is left.
@@ -140,12 +174,39 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// The known header of a line and where its value begins, of a line that does not begin as most do.
+fn unusual(line: &[u8]) -> Option<(HeaderName, usize)> {
+    let (name, value) = split_header(line)?;
+    HeaderName::read(name).map(|known| (known, line.len() - value.len()))
+}
+
+/// A bit for what a header name begins with, the same for both cases of a letter.
+pub(super) const fn initial(first: u8) -> u32 {
+    1 << (first & 31)
+}
+
+/// What the names begin with that the pass looks for, the compact ones too.
+static SOUGHT: [bool; 256] = {
+    let mut table = [false; 256];
+    let letters = b"CcFfIiLlTtVv";
+    let mut n = 0;
+    while n < letters.len() {
+        table[letters[n] as usize] = true;
+        n += 1;
+    }
+    table
+};
+
 impl<'a> CSeq<'a> {
     fn read(value: &'a [u8]) -> Option<CSeq<'a>> {
-        let blank = value.iter().position(|b| is_lws(*b))?;
-        let (digits, rest) = cut(value, blank);
+        let (digits, rest) = cut(value, value.iter().position(|b| !b.is_ascii_digit())?);
+        if !is_lws(*rest.first()?) {
+            return None;
+        }
         let number = number(digits).and_then(|n| u32::try_from(n).ok())?;
         let raw_method = trim(rest);
-        is_token(raw_method).then(|| CSeq { number, method: Method::read(raw_method), raw_method })
+        let method = Method::read(raw_method);
+        let named = method != Method::Other || is_token(raw_method);
+        named.then_some(CSeq { number, method, raw_method })
     }
 }

@@ -1,7 +1,8 @@
 //! The start line of a message, and why bytes are refused.
 
 use super::fault::Faults;
-use super::lines::{cut, is_token, near};
+use super::lines::{cut, is_token};
+use crate::wire::find::near;
 
 /// The first line of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

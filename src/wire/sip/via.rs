@@ -1,9 +1,11 @@
 //! Via: one hop of a message (RFC 3261 section 20.42).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::field::Params;
-use super::lines::{cut, is_lws, near, trim};
+use super::lines::{cut, is_lws, trim};
+use crate::wire::addr;
+use crate::wire::find::near;
 
 /// One Via value. It is what the sender wrote: nothing may ever be sent to an address found here.
 #[derive(Clone, Copy, Debug)]
@@ -21,19 +23,30 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one value. Nothing is refused; what is missing is empty.
     pub fn parse(value: &'a [u8]) -> Via<'a> {
+        let via = Via::without_branch(value);
+        Via { branch: named(Params::new(via.params).find(b"branch")), ..via }
+    }
+
+    /// Reads a value that has no quotes in it, and so no semicolons but between its parameters.
+    pub(super) fn plain(value: &'a [u8]) -> Via<'a> {
+        let via = Via::without_branch(value);
+        Via { branch: named(branch_of(via.params)), ..via }
+    }
+
+    #[inline]
+    fn without_branch(value: &'a [u8]) -> Via<'a> {
         let (before, params) = cut(value, near(b';', value).unwrap_or(value.len()));
         let (protocol, rest) = split_protocol(before);
         let rest = trim(rest);
         let (transport, sent_by) = cut(rest, rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len()));
-        let branch = Params::new(params).find(b"branch").filter(|branch| !branch.is_empty());
-        Via { transport, sent_by: trim(sent_by), branch, protocol, params }
+        Via { transport, sent_by: trim(sent_by), branch: None, protocol, params }
     }
 
     /// The sender's address, where it gave one and not a name; port 5060 if it gave none (RFC 3261 18.2.2).
     pub fn addr(&self) -> Option<SocketAddr> {
         let text = std::str::from_utf8(self.sent_by).ok()?;
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        let alone = || bare.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 5060));
+        let alone = || addr::ip(bare.as_bytes()).map(|ip| SocketAddr::new(ip, 5060));
         text.parse().ok().or_else(alone)
     }
 
@@ -67,9 +80,28 @@ fn split_slash(text: &[u8]) -> (&[u8], &[u8]) {
     (trim(before), after.get(1..).unwrap_or_default())
 }
 
+fn named(branch: Option<&[u8]>) -> Option<&[u8]> {
+    branch.filter(|branch| !branch.is_empty())
+}
+
+/// The branch among parameters without quotes; told without splitting them all where it is spelled as nearly all
+/// spell it.
+fn branch_of(params: &[u8]) -> Option<&[u8]> {
+    let mut rest = params;
+    while let Some(value) = rest.get(1..) {
+        let end = near(b';', value).unwrap_or(value.len());
+        match value {
+            [b'b', b'r', b'a', b'n', b'c', b'h', b'=', ..] => return cut(value, end).0.get(7..).map(trim),
+            [b'B' | b'b' | b' ' | b'\t' | b'\r' | b'\n', ..] => return Params::new(params).find(b"branch"),
+            _ => rest = cut(value, end).1,
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Via;
+    use super::{Params, Via};
 
     #[test]
     fn a_via_is_read_with_blanks_and_folds_anywhere() {
@@ -96,6 +128,14 @@ mod tests {
         assert_eq!(addr("SIP/2.0/UDP 10.0.0.7"), Some("10.0.0.7:5060".into()));
         assert_eq!(addr("SIP/2.0/UDP [2001:db8::7]"), Some("[2001:db8::7]:5060".into()));
         assert_eq!(addr("SIP/2.0/UDP pbx.example"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_branch_is_found_as_any_parameter(params in "(;[ ]?([a-cA-C]|branch|Branch)[=]?[a-c ]{0,3}){0,5}") {
+            let found = Params::new(params.as_bytes()).find(b"branch");
+            proptest::prop_assert_eq!(super::branch_of(params.as_bytes()), found);
+        }
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! Where the known headers of a message start: for messages that are asked for more than where they belong.
+
+use super::fault::Faults;
+use super::lines::{Lines, first_line, is_token, split_header};
+use super::name::HeaderName;
+
+/// Where the first line of each known header starts, and whether all lines are ones of headers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Index {
+    /// From the start of the message; 0 = there is none.
+    first: [u16; HeaderName::COUNT],
+    /// Lines that are none of a header.
+    pub(super) faults: Faults,
+}
+
+impl Index {
+    /// Walks a head, its start line included.
+    pub(super) fn of(head: &[u8]) -> Index {
+        let lines = first_line(head).1;
+        let mut index = Index { first: [0; HeaderName::COUNT], faults: Faults::default() };
+        let mut at = head.len() - lines.len();
+        for line in Lines::new(lines) {
+            index.add(at, line);
+            at += line.len();
+        }
+        index
+    }
+
+    /// Where the first line of a header starts; `None` if there is none.
+    pub(super) fn at(&self, name: HeaderName) -> Option<usize> {
+        self.first.get(name as usize).map(|at| usize::from(*at)).filter(|at| *at != 0)
+    }
+
+    fn add(&mut self, at: usize, line: &[u8]) {
+        if let Some((known, _)) = HeaderName::usual(line) {
+            return self.note(known, at);
+        }
+        match split_header(line).map(|(name, _)| (name, HeaderName::read(name))) {
+            Some((_, Some(known))) => self.note(known, at),
+            Some((name, None)) if is_token(name) => {}
+            _ => self.faults |= Faults::BAD_HEADER_LINE,
+        }
+    }
+
+    fn note(&mut self, known: HeaderName, at: usize) {
+        if let Some(slot @ 0) = self.first.get_mut(known as usize) {
+            *slot = u16::try_from(at).unwrap_or(0);
+        }
+    }
+}
