@@ -100,14 +100,17 @@ impl Add for Span {
     }
 }
 
-/// RFC 3339 in UTC with six digits: `2026-11-20T21:14:07.123456Z`.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// RFC 3339 in UTC with six digits, `2026-11-20T21:14:07.123456Z`, but for years that need more than four.
+    pub fn text(self) -> Option<[u8; 27]> {
+        let (year, text) = self.year_and_text();
+        (0..=9_999).contains(&year).then_some(text)
+    }
+
+    /// The year, and the text with the last four digits of it.
+    fn year_and_text(self) -> (i64, [u8; 27]) {
         let (days, us) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
         let (year, month, day) = civil(days);
-        if !(0..=9_999).contains(&year) {
-            write!(f, "{year:04}")?;
-        }
         let s = us / 1_000_000;
         let mut text = *b"0000-00-00T00:00:00.000000Z";
         for (at, width, n) in [
@@ -121,15 +124,27 @@ impl fmt::Display for Timestamp {
         ] {
             digits(&mut text[at..at + width], n);
         }
-        let shown = if (0..=9_999).contains(&year) { &text[..] } else { &text[4..] };
-        f.write_str(std::str::from_utf8(shown).map_err(|_| fmt::Error)?)
+        (year, text)
+    }
+}
+
+/// RFC 3339 in UTC with six digits: `2026-11-20T21:14:07.123456Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, text) = self.year_and_text();
+        let from = if (0..=9_999).contains(&year) { 0 } else { 4 };
+        if from > 0 {
+            write!(f, "{year:04}")?;
+        }
+        f.write_str(std::str::from_utf8(&text[from..]).map_err(|_| fmt::Error)?)
     }
 }
 
 /// Writes `n` as decimal digits that fill `room`.
-fn digits(room: &mut [u8], mut n: i64) {
+fn digits(room: &mut [u8], n: i64) {
+    let mut n = n.unsigned_abs() as u32;
     for digit in room.iter_mut().rev() {
-        *digit = b'0' + n.rem_euclid(10) as u8;
+        *digit = b'0' + (n % 10) as u8;
         n /= 10;
     }
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::show::{self, csv, table};
 use super::{Format, ReplayArgs, USAGE};
 use crate::engine::Summary;
-use crate::event::{Event, JournalEntry, Review, Task};
+use crate::event::{Event, JournalEntry, Review, Task, json};
 use crate::replay::{self, LastStates, OutDir, Sink, Stopped};
 use crate::settings::Settings;
 use crate::source::{self, CaptureFile};
@@ -120,6 +120,8 @@ struct Screen {
     stdout: BufWriter<StdoutLock<'static>>,
     bar: ProgressBar,
     out: Option<OutDir>,
+    /// The line being written.
+    line: Vec<u8>,
     messages: LastStates,
     tasks: Vec<Task>,
     reviews: Vec<Review>,
@@ -137,6 +139,7 @@ impl Screen {
             stdout: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
             bar,
             out,
+            line: Vec::new(),
             messages: LastStates::default(),
             tasks: Vec::new(),
             reviews: Vec::new(),
@@ -211,8 +214,10 @@ impl Sink for Screen {
                 writeln!(self.stdout, "{}", csv::line(record, &self.look.tz))?
             }
             (Event::Call(record), Format::Json) => {
-                serde_json::to_writer(&mut self.stdout, record)?;
-                self.stdout.write_all(b"\n")?;
+                self.line.clear();
+                json::call(&mut self.line, record);
+                self.line.push(b'\n');
+                self.stdout.write_all(&self.line)?;
             }
             (Event::Message(message), Format::Table) => self.messages.keep(message),
             (Event::Task(task), Format::Table) => self.tasks.push(task.clone()),

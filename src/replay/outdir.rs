@@ -5,11 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::LastStates;
 use crate::engine::Summary;
-use crate::event::{Event, JournalEntry};
+use crate::event::{Event, JournalEntry, json};
 
 /// An output folder being written.
 pub struct OutDir {
@@ -37,10 +35,10 @@ impl OutDir {
 
     /// Writes what an entry says into the files it belongs to.
     pub fn entry(&mut self, entry: &JournalEntry) -> io::Result<()> {
-        line(&mut self.journal, entry)?;
+        line(&mut self.journal, |out| json::entry(out, entry))?;
         match &entry.event {
-            Event::Call(record) => line(&mut self.calls, record),
-            Event::Task(task) => line(&mut self.tasks, task),
+            Event::Call(record) => line(&mut self.calls, |out| json::call(out, record)),
+            Event::Task(task) => line(&mut self.tasks, |out| json::value(out, task)),
             Event::Message(message) => {
                 self.messages.keep(message);
                 Ok(())
@@ -53,7 +51,7 @@ impl OutDir {
     pub fn finish(mut self, summary: &Summary) -> io::Result<()> {
         let mut messages = BufWriter::new(File::create(temporary(&self.folder, MESSAGES))?);
         for message in self.messages.list() {
-            line(&mut messages, message)?;
+            line(&mut messages, |out| json::value(out, message))?;
         }
         let mut pretty = BufWriter::new(File::create(temporary(&self.folder, SUMMARY))?);
         serde_json::to_writer_pretty(&mut pretty, summary)?;
@@ -81,9 +79,11 @@ fn temporary(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!(".{name}.part"))
 }
 
-fn line(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *writer, value)?;
-    writer.write_all(b"\n")
+fn line(writer: &mut impl Write, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    let mut line = Vec::with_capacity(USUAL_LINE);
+    write(&mut line);
+    line.push(b'\n');
+    writer.write_all(&line)
 }
 
 const CALLS: &str = "calls.jsonl";
@@ -93,3 +93,5 @@ const MESSAGES: &str = "messages.jsonl";
 const SUMMARY: &str = "summary.json";
 
 const BUFFER: usize = 64 * 1024;
+
+const USUAL_LINE: usize = 2 * 1024;

@@ -56,7 +56,7 @@ pub fn decision(decision: &Decision) -> String {
 pub fn message(message: &Message, look: &Look) -> String {
     let mut text = format!("message {}\n", clean(&message.key));
     let why = message.why.as_deref().map(|why| format!(": {}", sentence(why))).unwrap_or_default();
-    let _ = writeln!(text, "  {}{why}", table::state_word(message.state));
+    let _ = writeln!(text, "  {}{why}", message.state.word());
     let _ = writeln!(text, "  due {}, to {}", local(message.due, &look.tz), message.to.e164());
     let _ = writeln!(
         text,

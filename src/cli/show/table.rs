@@ -50,9 +50,9 @@ pub fn call(record: &CallRecord, look: &Look) -> String {
 pub fn message(message: &Message, look: &Look) -> String {
     let state = match (message.state, &message.why) {
         (MessageState::Skipped | MessageState::Deferred | MessageState::Cancelled, Some(why)) => {
-            format!("{} ({why})", state_word(message.state))
+            format!("{} ({why})", message.state.word())
         }
-        (state, _) => state_word(state).to_owned(),
+        (state, _) => state.word().to_owned(),
     };
     let at = local(message.sent.unwrap_or(message.due), &look.tz);
     let head = format!("{at:<25}  {:<16}  {state}  [{}]", message.to.e164(), clean(&message.key));
@@ -80,25 +80,6 @@ pub fn heading(text: &str, look: &Look) -> String {
 /// Who called, as a person reads it.
 pub fn shown_caller(record: &CallRecord) -> String {
     if record.withheld { "withheld".to_owned() } else { shown(record.caller.as_ref()) }
-}
-
-/// The word for a message's state, as the contract writes it.
-pub fn state_word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Planned => "planned",
-        MessageState::Claimed => "claimed",
-        MessageState::Submitted => "submitted",
-        MessageState::Accepted => "accepted",
-        MessageState::Sent => "sent",
-        MessageState::Delivered => "delivered",
-        MessageState::Undelivered => "undelivered",
-        MessageState::Failed => "failed",
-        MessageState::Expired => "expired",
-        MessageState::Unknown => "unknown",
-        MessageState::Skipped => "skipped",
-        MessageState::Deferred => "deferred",
-        MessageState::Cancelled => "cancelled",
-    }
 }
 
 fn shown(party: Option<&Party>) -> String {
