@@ -48,6 +48,11 @@ impl Dialplan {
 
     /// The party a user part names; none if nothing printable is left of it.
     pub fn read(&self, user: &[u8]) -> Option<Party> {
+        if self.strip.is_empty()
+            && let Some(number) = plain_digits(user).and_then(|user| international(user.strip_prefix('+')?))
+        {
+            return Some(Party::Number(number));
+        }
         let (user, context) = cleaned(user);
         let user = self.stripped(user);
         if user.is_empty() {
