@@ -10,6 +10,7 @@ use crate::call::hash::Keyer;
 use crate::call::held::Held;
 use crate::call::home::{Home, REORDERED};
 use crate::call::identity;
+use crate::call::invite::Invite;
 use crate::call::join::{self, Reader, Traits};
 use crate::call::leg::{Leg, NewLeg};
 use crate::call::office::{self, Office};
@@ -116,11 +117,14 @@ impl Calls {
 
     /// Takes one SIP message.
     pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>) {
-        let (src, dst) = ends(datagram, message);
         self.counters.messages += 1;
-        match Keys::of(&self.keyer, message) {
-            Some(keys) => self.keyed(&Datagram { src, dst, ..*datagram }, message, keys, true),
-            None => self.counters.malformed += 1,
+        let Some(keys) = &Keys::of(&self.keyer, message) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        match ends(datagram, message) {
+            None => self.keyed(datagram, message, keys, true),
+            Some((src, dst)) => self.keyed(&Datagram { src, dst, ..*datagram }, message, keys, true),
         }
     }
 
@@ -167,7 +171,7 @@ impl Calls {
         }
     }
 
-    fn keyed(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: Keys<'_>, may_hold: bool) {
+    fn keyed(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: &Keys<'_>, may_hold: bool) {
         let forward = self.tracked.leg(keys.leg);
         let backward = || keys.leg_of_called(&self.keyer).and_then(|key| self.tracked.leg(key));
         let known = forward.or_else(backward);
@@ -205,7 +209,7 @@ impl Calls {
         if let Ok(message) = Message::parse(datagram.payload)
             && let Some(keys) = Keys::of(&self.keyer, &message)
         {
-            self.keyed(datagram, &message, keys, false);
+            self.keyed(datagram, &message, &keys, false);
         }
     }
 
@@ -220,7 +224,7 @@ impl Calls {
             return;
         }
         if opens && progress::find_hop(leg, heard).is_none() {
-            leg.add_hop(self.office.hop(heard));
+            leg.add_hop(self.office.hop(heard, &Invite::of(heard.message)));
         }
         progress::hear(leg, heard);
         if at.leg == 0 && heard.from_caller && heard.message.method() == Method::Invite {
@@ -232,7 +236,10 @@ impl Calls {
 
     fn open_leg(&mut self, heard: &Heard<'_>, partial: bool) {
         let Heard { datagram, message, keys, .. } = *heard;
-        let malformed = !message.faults().is_clean();
+        let invite = Invite::of(message);
+        let ends = [invite.from, invite.to].map(|end| end.map(|end| end.name));
+        let faults = message.faults_with(keys.via.as_ref(), ends[0].as_ref(), ends[1].as_ref());
+        let malformed = !faults.is_clean();
         let mut leg = Leg::new(NewLeg {
             key: keys.leg,
             call_id: keys.call_id,
@@ -240,17 +247,18 @@ impl Calls {
             malformed,
             partial,
         });
-        let hop = self.office.hop(heard);
+        let hop = self.office.hop(heard, &invite);
         leg.add_hop(hop.clone());
         progress::hear(&mut leg, heard);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
-        let reader = Reader { keyer: self.keyer, roles: &self.office.pbx.roles, datagram, message };
+        let roles = &self.office.pbx.roles;
+        let reader = Reader { keyer: self.keyer, own: keys.call, roles, datagram, invite: &invite };
         let traits = if partial { Traits::default() } else { reader.traits() };
         let call = match self.tracked.home_of(&traits, &hop, datagram.at) {
-            Home::Call { call, rule } => self.join(call, leg, rule, heard),
-            Home::None => self.start(leg, heard, false),
-            Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &fitting),
+            Home::Call { call, rule } => self.join(call, leg, rule, &invite),
+            Home::None => self.start(leg, heard, &invite, false),
+            Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),
         };
         self.tracked.offer(call, &traits);
         if self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0) {
@@ -263,22 +271,21 @@ impl Calls {
     }
 
     /// Begins a call with its first leg.
-    fn start(&mut self, leg: Leg, heard: &Heard<'_>, stray: bool) -> u32 {
+    fn start(&mut self, leg: Leg, heard: &Heard<'_>, invite: &Invite<'_>, stray: bool) -> u32 {
         let Heard { datagram, message, keys, .. } = *heard;
         for call in self.tracked.surplus() {
             self.give_up(call, datagram.at);
         }
         let hop = &leg.hops[0];
-        let target = message.request_uri();
-        let called = self.office.called(message, target.as_ref(), hop);
+        let called = self.office.called(invite, hop);
         self.serial += 1;
         let open = OpenCall {
             id: self.ids.next(hash48(keys.call_id, keys.from_tag)),
             serial: self.serial,
             began: datagram.at,
-            caller: self.office.caller(message, hop),
-            diverted: identity::diverted(message, target.as_ref()).is_some(),
-            emergency: self.office.is_emergency(message, target.as_ref(), hop),
+            caller: self.office.caller(invite, hop),
+            diverted: identity::diverted(invite).is_some(),
+            emergency: self.office.is_emergency(invite, hop),
             scanner: self.office.is_scanner(message, hop, &called),
             called,
             ambiguous: false,
@@ -297,8 +304,8 @@ impl Calls {
     }
 
     /// Keeps a leg that may belong to several calls apart; none of them can be sure of its verdict.
-    fn start_ambiguous(&mut self, leg: Leg, heard: &Heard<'_>, fitting: &[u32]) -> u32 {
-        let call = self.start(leg, heard, true);
+    fn start_ambiguous(&mut self, leg: Leg, heard: &Heard<'_>, invite: &Invite<'_>, fitting: &[u32]) -> u32 {
+        let call = self.start(leg, heard, invite, true);
         for call in fitting {
             if let Some(open) = self.tracked.get_mut(*call) {
                 open.ambiguous = true;
@@ -307,12 +314,11 @@ impl Calls {
         call
     }
 
-    fn join(&mut self, call: u32, mut leg: Leg, rule: &'static str, heard: &Heard<'_>) -> u32 {
+    fn join(&mut self, call: u32, mut leg: Leg, rule: &'static str, invite: &Invite<'_>) -> u32 {
         let in_front = rule == REORDERED;
         if in_front && let Some(open) = self.tracked.get_mut(call) {
-            open.caller = self.office.caller(heard.message, &leg.hops[0]);
-            let target = heard.message.request_uri();
-            open.called = self.office.called(heard.message, target.as_ref(), &leg.hops[0]);
+            open.caller = self.office.caller(invite, &leg.hops[0]);
+            open.called = self.office.called(invite, &leg.hops[0]);
             open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
         } else {
             leg.joined_by = rule;
@@ -392,17 +398,17 @@ impl Calls {
     }
 }
 
-/// The ends of a message. A HEP agent inside a PBX may know its own end of a request only as loopback or
+/// The ends of a message where they aren't those of its datagram. A HEP agent inside a PBX may know its own end of a request only as loopback or
 /// unspecified; the top Via says more of the sender, the Request-URI of the receiver
 /// (captures/lab-pbx-external-voicemail-hep).
-fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> (SocketAddr, SocketAddr) {
+fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<(SocketAddr, SocketAddr)> {
     let Datagram { src, dst, .. } = *datagram;
     let nowhere = |end: SocketAddr| end.ip().is_unspecified() || NOWHERE.contains(&end.ip());
     match (nowhere(src), nowhere(dst)) {
-        _ if message.status().is_some() => (src, dst),
-        (true, false) => (message.top_via().and_then(|via| via.addr()).unwrap_or(src), dst),
-        (false, true) => (src, message.request_uri().and_then(|uri| uri.addr()).unwrap_or(dst)),
-        _ => (src, dst),
+        _ if message.status().is_some() => None,
+        (true, false) => message.top_via()?.addr().map(|src| (src, dst)),
+        (false, true) => message.request_uri()?.addr().map(|dst| (src, dst)),
+        _ => None,
     }
 }
 

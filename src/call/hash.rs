@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip::SipHasher13;
 
 /// Makes keys from network bytes with the engine's seed.
 #[derive(Clone, Copy, Debug)]
@@ -11,9 +11,10 @@ pub struct Keyer {
     seed: (u64, u64),
 }
 
-/// A keyed 128-bit hash of network bytes.
+/// A keyed hash of network bytes: who doesn't know the seed can't make two of them equal but by chance, which
+/// is one in 2^64 for each pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(u128);
+pub struct Key(u64);
 
 /// A map by `Key`. The keys are hashes already, so they are used as they are; it is never iterated.
 pub type KeyMap<T> = HashMap<Key, T, BuildHasherDefault<Taken>>;
@@ -24,18 +25,11 @@ impl Keyer {
         Keyer { seed: (seed, seed.rotate_left(32) ^ 0x7269_6e67_6261_636b) }
     }
 
-    /// The key of `parts`, told apart by their lengths, within the name space `kind`.
-    pub fn key(&self, kind: u8, parts: &[&[u8]]) -> Key {
-        let hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
-        let mut room = [0; ROOM];
-        match joined(&mut room, kind, parts) {
-            Some(bytes) => Key(hasher.hash(bytes).as_u128()),
-            None => Key(streamed(hasher, kind, parts)),
-        }
+    /// The key of bytes within the name space `kind`.
+    pub fn key(&self, kind: u8, bytes: &[u8]) -> Key {
+        Key(SipHasher13::new_with_keys(self.seed.0, self.seed.1 ^ u64::from(kind)).hash(bytes))
     }
-}
 
-impl Keyer {
     /// A cheap keyed fingerprint for telling few things apart that one peer sends within its own leg: who
     /// makes two of them equal fools nobody but itself.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> u32 {
@@ -45,10 +39,23 @@ impl Keyer {
             for word in words {
                 state = mixed(state, u64::from_le_bytes(*word));
             }
-            let tail = tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let tail = match part.last_chunk::<8>() {
+                Some(last) if !tail.is_empty() => u64::from_le_bytes(*last),
+                Some(_) => 0,
+                None => tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            };
             state = mixed(mixed(state, tail), part.len() as u64);
         }
         (state ^ (state >> 32)) as u32
+    }
+}
+
+impl Key {
+    /// The key of this and another one together, within the name space `kind`. Both being keyed hashes, nobody
+    /// can choose what comes of them.
+    pub fn with(self, kind: u8, other: Key) -> Key {
+        let (this, other) = (self.0.wrapping_mul(SPREAD), other.0.rotate_left(32));
+        Key(mixed(this ^ u64::from(kind), other))
     }
 }
 
@@ -56,35 +63,10 @@ fn mixed(state: u64, word: u64) -> u64 {
     (state ^ word).wrapping_mul(SPREAD).rotate_left(29)
 }
 
-/// Enough for all but long identifiers.
-const ROOM: usize = 128;
-
 /// An odd number with well mixed bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// All that is hashed in one piece, which hashes faster; nothing if it doesn't fit.
-fn joined<'r>(room: &'r mut [u8; ROOM], kind: u8, parts: &[&[u8]]) -> Option<&'r [u8]> {
-    room[0] = kind;
-    let mut end = 1;
-    for part in parts {
-        let start = end + 4;
-        room.get_mut(end..start)?.copy_from_slice(&(part.len() as u32).to_le_bytes());
-        end = start + part.len();
-        room.get_mut(start..end)?.copy_from_slice(part);
-    }
-    room.get(..end)
-}
-
-fn streamed(mut hasher: SipHasher13, kind: u8, parts: &[&[u8]]) -> u128 {
-    hasher.write(&[kind]);
-    for part in parts {
-        hasher.write(&(part.len() as u32).to_le_bytes());
-        hasher.write(part);
-    }
-    hasher.finish128().as_u128()
-}
-
-/// A hasher that takes the low half of a `Key` for its hash.
+/// A hasher of what is a hash already.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Taken(u64);
 
@@ -93,10 +75,6 @@ impl Hasher for Taken {
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
     }
 
     fn write_u64(&mut self, hash: u64) {
@@ -113,18 +91,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_parts_are_hashed_to_their_end() {
+    fn kinds_seeds_and_order_tell_keys_apart() {
         let keyer = Keyer::new(7);
-        let (mut a, mut b) = ([7; 1_000], [7; 1_000]);
-        (a[999], b[999]) = (1, 2);
-        assert_ne!(keyer.key(0, &[&a]), keyer.key(0, &[&b]));
+        assert_ne!(keyer.key(0, b"ab"), keyer.key(1, b"ab"));
+        assert_ne!(keyer.key(0, b"ab"), Keyer::new(8).key(0, b"ab"));
+        let (a, b) = (keyer.key(0, b"a"), keyer.key(0, b"b"));
+        assert_ne!(a.with(1, b), b.with(1, a));
+        assert_ne!(a.with(1, b), a.with(2, b));
     }
 
     #[test]
-    fn parts_are_told_apart_by_their_lengths() {
+    fn a_fingerprint_minds_every_byte_and_where_parts_end() {
         let keyer = Keyer::new(7);
-        assert_ne!(keyer.key(0, &[b"ab", b"c"]), keyer.key(0, &[b"a", b"bc"]));
-        assert_ne!(keyer.key(0, &[b"ab"]), keyer.key(1, &[b"ab"]));
-        assert_ne!(keyer.key(0, &[b"ab"]), Keyer::new(8).key(0, &[b"ab"]));
+        let long = [7; 21];
+        for at in 0..long.len() {
+            let mut other = long;
+            other[at] = 8;
+            assert_ne!(keyer.fingerprint(&[&long]), keyer.fingerprint(&[&other]), "{at}");
+        }
+        assert_ne!(keyer.fingerprint(&[b"ab", b"c"]), keyer.fingerprint(&[b"a", b"bc"]));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::call::invite::{Address, Invite};
 use crate::phone::{Dialplan, Party};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Uri, unescape};
 
@@ -43,20 +44,19 @@ pub struct Diverted {
 
 impl Caller {
     /// Reads the caller of an INVITE; asserted identities count only if the sender is trusted.
-    pub fn read(message: &Message<'_>, trusted: bool, dialplan: &Dialplan) -> Caller {
-        let from = message.from();
-        let from_uri = from.map(|from| from.uri());
-        if is_withheld(message, from_uri.as_ref()) {
+    pub fn read(invite: &Invite<'_>, trusted: bool, dialplan: &Dialplan) -> Caller {
+        let Invite { message, from, .. } = *invite;
+        if is_withheld(invite) {
             return Caller { withheld: true, ..Caller::default() };
         }
         let asserted = if trusted { asserted(message, dialplan) } else { None };
-        let asserted = asserted.map(|id| (id, id.uri()));
-        let Some((id, uri)) = asserted.or(from.zip(from_uri)) else { return Caller::default() };
-        let name = id.display_text();
-        let name = if name.trim().is_empty() { from.map(|from| from.display_text()) } else { Some(name) };
+        let Some(id) = asserted.or(from) else { return Caller::default() };
+        let name = id.name.display_text();
+        let name =
+            if name.trim().is_empty() { from.map(|from| from.name.display_text()) } else { Some(name) };
         Caller {
-            party: dialplan.read(uri.user()),
-            raw: Some(shown(uri.raw())),
+            party: dialplan.read(id.uri.user()),
+            raw: Some(shown(id.uri.raw())),
             name: name.filter(|name| !name.trim().is_empty()).map(|name| cut(&name)),
             withheld: false,
         }
@@ -66,18 +66,12 @@ impl Caller {
 impl Called {
     /// Reads whom an INVITE is for: the party it was first for where it was diverted to voicemail, else
     /// the Request-URI `target`, else To.
-    pub fn read(
-        message: &Message<'_>,
-        target: Option<&Uri<'_>>,
-        diverted: Option<&Diverted>,
-        dialplan: &Dialplan,
-    ) -> Called {
+    pub fn read(invite: &Invite<'_>, diverted: Option<&Diverted>, dialplan: &Dialplan) -> Called {
         if let Some(diverted) = diverted {
             return Called::from_parts(&diverted.original, diverted.raw.clone(), dialplan);
         }
-        let uri = target.copied().filter(|uri| !uri.user().is_empty());
-        let to = || message.to().map(|to| to.uri());
-        match uri.or_else(to) {
+        let target = invite.target.filter(|uri| !uri.user().is_empty());
+        match target.or(invite.to.map(|to| to.uri)) {
             Some(uri) => Called::from_parts(uri.user(), shown(uri.raw()), dialplan),
             None => Called::default(),
         }
@@ -88,24 +82,25 @@ impl Called {
     }
 }
 
-/// The party a call to the Request-URI `target` was first for, where Diversion (RFC 5806) or History-Info
+/// The party a call was first for, where Diversion (RFC 5806) or History-Info
 /// (RFC 7044) names one.
 ///
 /// Diversion is newest first, so the original is its last value; in History-Info it is the first entry
 /// but only one with a later entry behind it, and the target itself never counts.
-pub fn diverted(message: &Message<'_>, target: Option<&Uri<'_>>) -> Option<Diverted> {
-    let user = target.map(Uri::user).unwrap_or_default();
+pub fn diverted(invite: &Invite<'_>) -> Option<Diverted> {
+    let Invite { message, target, .. } = invite;
+    let user = invite.user();
     let usable = |uri: &Uri<'_>| !uri.user().is_empty() && uri.user() != user;
     let kept = |uri: Uri<'_>| Diverted { original: uri.user().into(), raw: shown(uri.raw()) };
     let original = |value: &[u8]| Some(NameAddr::parse(value).uri()).filter(usable).map(kept);
-    if let Some(mailbox) = target.and_then(voicemail_target) {
+    if let Some(mailbox) = target.as_ref().and_then(voicemail_target) {
         let mailbox = unescape(mailbox);
         return Some(kept(Uri::parse(&mailbox)));
     }
-    let diversions = [HeaderName::Diversion, HeaderName::CcDiversion];
+    let [diversion, cc_diversion, history] = REDIRECTING;
     let last = |name| message.values(name).last().and_then(original);
-    diversions.into_iter().find_map(last).or_else(|| {
-        let mut history = message.values(HeaderName::HistoryInfo);
+    present(message, &[diversion, cc_diversion]).find_map(last).or_else(|| {
+        let mut history = message.values(history);
         let first = history.next()?;
         history.next()?;
         original(first)
@@ -120,17 +115,30 @@ pub fn voicemail_target<'a>(uri: &Uri<'a>) -> Option<&'a [u8]> {
 }
 
 /// The user parts an INVITE names besides its target: of To, and of whoever it was redirected from.
-pub fn named_before<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let headers = [HeaderName::Diversion, HeaderName::CcDiversion, HeaderName::HistoryInfo];
-    let values = headers.into_iter().flat_map(|name| message.values(name));
+pub fn named_before<'a>(invite: &Invite<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let message = invite.message;
+    let values = present(message, &REDIRECTING).flat_map(|name| message.values(name));
     let redirected = values.map(|value| NameAddr::parse(value).uri().user());
-    let to = message.to().map(|to| to.uri().user());
+    let to = invite.to.map(|to| to.uri.user());
     redirected.chain(to).filter(|user| !user.is_empty()).take(MAX_NAMED)
+}
+
+/// Those of some headers that a message has.
+pub fn present<'m>(
+    message: &'m Message<'_>,
+    names: &'m [HeaderName],
+) -> impl Iterator<Item = HeaderName> + 'm {
+    names.iter().copied().filter(|name| message.has(*name))
 }
 
 /// The digits by which two legs of one call are compared: the last seven of a number, or a whole short
 /// or alphabetic user part, in lower case.
 pub fn comparable(user: &[u8]) -> Option<Comparable> {
+    let number = user.strip_prefix(b"+").unwrap_or(user);
+    if !number.is_empty() && number.iter().all(u8::is_ascii_digit) {
+        let last = number.last_chunk::<7>().map_or(number, |last| last);
+        return Some(last.iter().copied().collect());
+    }
     let user = unescape(user);
     let user = user.split(|byte| *byte == b';').next()?;
     if user.iter().any(u8::is_ascii_alphabetic) {
@@ -139,6 +147,12 @@ pub fn comparable(user: &[u8]) -> Option<Comparable> {
     let digits = || user.iter().copied().filter(u8::is_ascii_digit);
     let surplus = digits().count().saturating_sub(7);
     Some(digits().skip(surplus).collect::<Comparable>()).filter(|digits| digits.len > 0)
+}
+
+/// What two display names are compared by: trimmed, in lower case.
+pub fn comparable_name(name: &[u8]) -> Option<Comparable> {
+    let name = name.trim_ascii().iter().map(u8::to_ascii_lowercase);
+    Some(name.collect::<Comparable>()).filter(|name| name.len > 0)
 }
 
 /// What two legs are compared by, on the stack.
@@ -166,14 +180,15 @@ impl std::ops::Deref for Comparable {
     }
 }
 
-fn asserted<'a>(message: &Message<'a>, dialplan: &Dialplan) -> Option<NameAddr<'a>> {
+fn asserted<'a>(message: &Message<'a>, dialplan: &Dialplan) -> Option<Address<'a>> {
     let names = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId, HeaderName::PPreferredIdentity];
-    let values = names.into_iter().flat_map(|name| message.values(name));
+    let values = present(message, &names).flat_map(|name| message.values(name));
     let ids =
         values.map(NameAddr::parse).filter(|id| id.param(b"party").is_none_or(|party| party == b"calling"));
     let mut named = None;
-    for id in ids {
-        match dialplan.read(id.uri().user()) {
+    for name in ids {
+        let id = Address { name, uri: name.uri() };
+        match dialplan.read(id.uri.user()) {
             Some(Party::Number(_)) => return Some(id),
             Some(Party::Digits(_)) => named = named.or(Some(id)),
             None => {}
@@ -182,17 +197,24 @@ fn asserted<'a>(message: &Message<'a>, dialplan: &Dialplan) -> Option<NameAddr<'
     named
 }
 
-fn is_withheld(message: &Message<'_>, from: Option<&Uri<'_>>) -> bool {
-    privacy_asked(message) || rpid_private(message) || from.is_some_and(is_anonymous)
+fn is_withheld(invite: &Invite<'_>) -> bool {
+    let Invite { message, from, .. } = invite;
+    privacy_asked(message) || rpid_private(message) || from.is_some_and(|from| is_anonymous(&from.uri))
 }
 
 fn privacy_asked(message: &Message<'_>) -> bool {
+    if !message.has(HeaderName::Privacy) {
+        return false;
+    }
     let tokens =
         message.headers(HeaderName::Privacy).flat_map(|value| value.split(|byte| b";, \t".contains(byte)));
     tokens.into_iter().any(|token| HIDING.iter().any(|hides| token.eq_ignore_ascii_case(hides)))
 }
 
 fn rpid_private(message: &Message<'_>) -> bool {
+    if !message.has(HeaderName::RemotePartyId) {
+        return false;
+    }
     let calling = |id: &NameAddr<'_>| id.param(b"party").is_none_or(|party| party == b"calling");
     let mut ids = message.values(HeaderName::RemotePartyId).map(NameAddr::parse).filter(calling);
     ids.any(|id| id.param(b"privacy").is_some_and(|privacy| !privacy.eq_ignore_ascii_case(b"off")))
@@ -207,15 +229,14 @@ fn is_anonymous(uri: &Uri<'_>) -> bool {
 }
 
 fn shown(bytes: &[u8]) -> Box<str> {
-    let plain = bytes.len() <= MAX_SHOWN && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
-    match std::str::from_utf8(bytes) {
-        Ok(text) if plain => text.into(),
-        _ => cut(&String::from_utf8_lossy(bytes)),
-    }
+    cut(&String::from_utf8_lossy(bytes))
 }
 
 /// At most `MAX_SHOWN` characters, without control characters.
 fn cut(text: &str) -> Box<str> {
+    if text.len() <= MAX_SHOWN && text.bytes().fold(true, |plain, b| plain & (b' '..=b'~').contains(&b)) {
+        return text.into();
+    }
     let printable: Cow<'_, str> = match text.chars().any(char::is_control) {
         true => text.chars().filter(|c| !c.is_control()).collect::<String>().into(),
         false => text.into(),
@@ -233,6 +254,10 @@ const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];
 const ANONYMOUS_USERS: [&[u8]; 7] =
     [b"anonymous", b"restricted", b"private", b"unavailable", b"unknown", b"withheld", b"266696687"];
 
+/// The headers that name whom a call was for before.
+const REDIRECTING: [HeaderName; 3] =
+    [HeaderName::Diversion, HeaderName::CcDiversion, HeaderName::HistoryInfo];
+
 const MAX_SHOWN: usize = 256;
 
 const MAX_COMPARED: usize = 64;
@@ -248,13 +273,7 @@ mod tests {
             "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: {from};tag=a\r\nTo: <sip:2@h>\r\n\
              Call-ID: c\r\nCSeq: 1 INVITE\r\nPrivacy: {privacy}\r\n\r\n"
         );
-        is_withheld(&Message::parse(text.as_bytes()).expect("a message"))
-    }
-
-    /// As `Caller::read` asks it.
-    fn is_withheld(message: &Message<'_>) -> bool {
-        let from = message.from().map(|from| from.uri());
-        super::is_withheld(message, from.as_ref())
+        is_withheld(&Invite::of(&Message::parse(text.as_bytes()).expect("a message")))
     }
 
     #[test]

@@ -19,7 +19,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::call::hash::{Key, KeyMap, Keyer};
-use crate::call::identity;
+use crate::call::identity::{self, Comparable};
+use crate::call::invite::Invite;
+use crate::call::progress::CALL_ID;
 use crate::call::role;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
@@ -72,20 +74,19 @@ enum Found {
     Many(Vec<u32>),
 }
 
-/// An address, and a port where it matters, in bytes; nothing but zeros for the PBX.
-type Place = [u8; 18];
-
 /// Makes traits of INVITEs.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     /// Makes keys.
     pub keyer: Keyer,
+    /// The key of the Call-ID.
+    pub own: Key,
     /// Tells which addresses are the PBX's.
     pub roles: &'a Roles,
     /// Where the INVITE was seen.
     pub datagram: &'a Datagram<'a>,
     /// The INVITE.
-    pub message: &'a Message<'a>,
+    pub invite: &'a Invite<'a>,
 }
 
 impl Hints {
@@ -142,61 +143,56 @@ impl Traits {
 impl Reader<'_> {
     /// The traits of the INVITE.
     pub fn traits(&self) -> Traits {
+        let Invite { message, target, from, .. } = *self.invite;
         let src = self.place(self.datagram.src, self.datagram.dst);
         let dst = self.place(self.datagram.dst, self.datagram.src);
-        let from = self.message.from();
-        let caller = from.and_then(|from| identity::comparable(from.uri().user()));
-        let name = from.and_then(|from| from.display()).map(|name| name.trim_ascii().to_ascii_lowercase());
-        let name = name.filter(|name| !name.is_empty());
-        let request = self.message.request_uri();
-        let called = request.and_then(|uri| identity::comparable(uri.user()));
-        let key =
-            |kind, place: &Place, what: Option<&[u8]>| what.map(|what| self.keyer.key(kind, &[place, what]));
+        let caller = from.and_then(|from| identity::comparable(from.uri.user()));
+        let name = from.and_then(|from| from.name.display()).and_then(identity::comparable_name);
+        let called = target.and_then(|uri| identity::comparable(uri.user()));
+        let keyed = |what: Option<Comparable>| what.map(|what| self.keyer.key(PARTY, &what));
+        let told = caller.is_some_and(|caller| caller.iter().all(u8::is_ascii_digit));
+        let (caller, name, called) = (keyed(caller), keyed(name), keyed(called));
+        let at = |place: Key, kind, what: Option<Key>| what.map(|what| place.with(kind, what));
         let ends = |place| Ends {
-            caller: key(CALLER, place, caller.as_deref()),
-            name: key(NAME, place, name.as_deref()),
-            called: key(CALLED, place, called.as_deref()),
+            caller: at(place, CALLER, caller),
+            name: at(place, NAME, name),
+            called: at(place, CALLED, called),
         };
-        let same = |user: &&[u8]| request.is_none_or(|uri| uri.user() != *user);
-        let told = caller.as_deref().filter(|caller| caller.iter().all(u8::is_ascii_digit));
-        let before = identity::named_before(self.message).filter(same).filter_map(identity::comparable);
-        let call_id = self.message.call_id().unwrap_or_default();
+        let other = |user: &&[u8]| target.is_none_or(|uri| uri.user() != *user);
+        let before = identity::named_before(self.invite).filter(other).filter_map(identity::comparable);
+        let call_id = message.call_id().unwrap_or_default();
         Traits {
             shared: self.shared(),
-            own: Some(self.call_id_key(call_id)),
+            own: Some(self.own),
             named: self.named(call_id),
-            media: media_keys(&self.keyer, self.message),
-            before: before.filter_map(|user| key(CALLED, &src, Some(&user))).collect(),
-            outgoing: [&src, &dst].map(|place| key(OUTGOING, place, told)),
-            entering: ends(&dst),
-            leaving: ends(&src),
+            media: media_keys(&self.keyer, message),
+            before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
+            outgoing: [src, dst].map(|place| at(place, OUTGOING, caller.filter(|_| told))),
+            entering: ends(dst),
+            leaving: ends(src),
         }
     }
 
     /// An address as legs enter and leave it: one name for all of the PBX's. Where both ends are on one
     /// address, the port tells them apart.
-    fn place(&self, end: SocketAddr, other: SocketAddr) -> Place {
-        let mut place = [0; 18];
-        if end.ip() != other.ip() && role::party(self.roles, end.ip()) == role::Party::Pbx {
-            return place;
-        }
-        let ip = match end.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        place[..16].copy_from_slice(&ip.octets());
+    fn place(&self, end: SocketAddr, other: SocketAddr) -> Key {
         if end.ip() == other.ip() {
-            place[16..].copy_from_slice(&end.port().to_be_bytes());
+            return media_key(&self.keyer, end);
         }
-        place
+        match end.ip() {
+            ip if role::party(self.roles, ip) == role::Party::Pbx => self.keyer.key(PLACE, &[]),
+            IpAddr::V4(ip) => self.keyer.key(PLACE, &ip.octets()),
+            IpAddr::V6(ip) => self.keyer.key(PLACE, &ip.octets()),
+        }
     }
 
     fn call_id_key(&self, call_id: &[u8]) -> Key {
-        self.keyer.key(CALL_ID, &[call_id])
+        self.keyer.key(CALL_ID, call_id)
     }
 
     fn named(&self, own: &[u8]) -> Vec<(Key, &'static str)> {
-        let ids = NAMING.iter().flat_map(|name| self.message.values(*name));
+        let message = self.invite.message;
+        let ids = identity::present(message, &NAMING).flat_map(|name| message.values(name));
         let ids = ids.map(|value| value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii());
         let correlation = Some(self.datagram.correlation).filter(|id| !id.is_empty());
         let correlated = correlation.map(|id| (self.call_id_key(id), "hep_correlation"));
@@ -211,11 +207,11 @@ impl Reader<'_> {
     }
 
     fn shared(&self) -> Vec<(Key, &'static str)> {
-        let first = |name| self.message.header(name).unwrap_or_default();
+        let first = |name| self.invite.message.header(name).unwrap_or_default();
         let mut shared = Vec::new();
         let mut add = |kind, id: &[u8], rule| {
             if !id.is_empty() {
-                shared.push((self.keyer.key(kind, &[id]), rule));
+                shared.push((self.keyer.key(kind, id), rule));
             }
         };
         for id in session_ids(first(HeaderName::SessionId)) {
@@ -237,11 +233,14 @@ pub fn media_keys(keyer: &Keyer, message: &Message<'_>) -> Vec<Key> {
 
 /// The key of an address where media is received.
 pub fn media_key(keyer: &Keyer, addr: SocketAddr) -> Key {
-    let port = addr.port().to_be_bytes();
-    match addr.ip().to_canonical() {
-        IpAddr::V4(ip) => keyer.key(MEDIA, &[&ip.octets(), &port]),
-        IpAddr::V6(ip) => keyer.key(MEDIA, &[&ip.octets(), &port]),
-    }
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; 18];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&addr.port().to_be_bytes());
+    keyer.key(MEDIA, &bytes)
 }
 
 /// The UUIDs of a Session-ID, the nil one left out (RFC 7989 5).
@@ -285,7 +284,6 @@ const NAMING: [HeaderName; 7] = [
 
 const SUFFIXES: [&[u8]; 3] = [b"_b2b-", b"_pbx-", b"-"];
 
-const CALL_ID: u8 = 1;
 const SESSION: u8 = 2;
 const ICID: u8 = 3;
 const GUID: u8 = 4;
@@ -296,6 +294,8 @@ const CALLER: u8 = 8;
 const NAME: u8 = 9;
 const CALLED: u8 = 10;
 const OUTGOING: u8 = 11;
+const PARTY: u8 = 12;
+const PLACE: u8 = 13;
 
 const MAX_NAMED: usize = 8;
 const MAX_CALLS_A_KEY: usize = 64;

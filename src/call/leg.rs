@@ -104,6 +104,9 @@ impl Leg {
 
     /// The transaction that decides the leg: the caller's answered try, else the last one.
     pub fn caller_hop(&self) -> Option<&Hop> {
+        if let [only] = &*self.hops {
+            return Some(only);
+        }
         let tries = || self.hops.iter().filter(|hop| self.is_caller_side(hop));
         let open = |hop: &&Hop| !hop.is_over();
         tries()
@@ -127,17 +130,18 @@ impl Leg {
         self.caller_hop().map_or(LegResult::Incomplete, Hop::result)
     }
 
-    /// The leg as records show it, its ladder counted from `began`.
-    pub fn record(&self, began: Timestamp) -> LegRecord {
+    /// The leg as records show it, its ladder counted from `began`. Its call being closed, what only records
+    /// show moves there.
+    pub fn record(&mut self, began: Timestamp) -> LegRecord {
         let answered = self.caller_hop().and_then(|hop| hop.answered.map(|_| 200));
         LegRecord {
-            call_id: String::from_utf8_lossy(&self.call_id).into_owned(),
-            from_tag: String::from_utf8_lossy(&self.from_tag).into_owned(),
+            call_id: text(std::mem::take(&mut self.call_id)),
+            from_tag: text(std::mem::take(&mut self.from_tag)),
             role: self.role(),
             result: self.result(),
             status: answered.or_else(|| self.caller_hop().and_then(Hop::status)),
             joined_by: Cow::Borrowed(self.joined_by),
-            ladder: self.ladder.rows(began),
+            ladder: std::mem::take(&mut self.ladder).rows(began),
         }
     }
 
@@ -145,6 +149,10 @@ impl Leg {
         let Some(first) = self.hops.get(self.first) else { return false };
         hop.src.ip() == first.src.ip() && hop.src != first.dst
     }
+}
+
+fn text(bytes: Box<[u8]>) -> String {
+    String::from_utf8(bytes.into()).unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned())
 }
 
 /// Whether `hop` ends where `next` begins. Ports matter only between ends on one address.

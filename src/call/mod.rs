@@ -13,6 +13,7 @@ mod hash;
 mod held;
 mod home;
 mod identity;
+mod invite;
 mod join;
 mod ladder;
 mod leg;

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::call::identity::{self, Called, Caller};
+use crate::call::invite::Invite;
 use crate::call::progress::Heard;
 use crate::call::role::{self, Party};
 use crate::call::transaction::{Hop, Seen, VoicemailSign};
@@ -11,7 +12,7 @@ use crate::phone::{self, Dialplan};
 use crate::settings::{Did, Pbx, Settings};
 use crate::time::Span;
 use crate::wire::packet::Transport;
-use crate::wire::sip::{HeaderName, Message, Uri};
+use crate::wire::sip::{HeaderName, Message};
 
 /// The office as its configuration describes it.
 #[derive(Debug)]
@@ -35,25 +36,21 @@ impl Office {
     }
 
     /// The transaction a message opens; a response tells the ends of its INVITE the other way round.
-    pub fn hop(&self, heard: &Heard<'_>) -> Hop {
+    pub fn hop(&self, heard: &Heard<'_>, invite: &Invite<'_>) -> Hop {
         let Heard { datagram, message, .. } = heard;
         let (src, dst) = match message.status() {
             None => (datagram.src, datagram.dst),
             Some(_) => (datagram.dst, datagram.src),
         };
-        let uri = message.request_uri();
-        let user = uri.as_ref().map(|uri| uri.user()).unwrap_or_default();
+        let user = invite.user();
         let role = role::role(&self.pbx.roles, src.ip(), dst.ip(), user);
         let configured = self.party(dst) == Party::Voicemail || role::is_pilot(&self.pbx.roles, user);
         let short = (1..=SHORT_NUMBER).contains(&user.len());
         let voicemail = if configured {
             Some(VoicemailSign::Configured)
-        } else if uri.as_ref().is_some_and(|uri| identity::voicemail_target(uri).is_some()) {
+        } else if invite.target.is_some_and(|uri| identity::voicemail_target(&uri).is_some()) {
             Some(VoicemailSign::Target)
-        } else if role == crate::event::Role::Unknown
-            && short
-            && identity::diverted(message, uri.as_ref()).is_some()
-        {
+        } else if role == crate::event::Role::Unknown && short && identity::diverted(invite).is_some() {
             Some(VoicemailSign::Diverted)
         } else {
             None
@@ -83,14 +80,14 @@ impl Office {
     }
 
     /// Who calls; asserted identities count only from the trunk.
-    pub fn caller(&self, message: &Message<'_>, hop: &Hop) -> Caller {
-        Caller::read(message, self.party(hop.src) == Party::Trunk, &self.dialplan)
+    pub fn caller(&self, invite: &Invite<'_>, hop: &Hop) -> Caller {
+        Caller::read(invite, self.party(hop.src) == Party::Trunk, &self.dialplan)
     }
 
-    /// Whom a call to the Request-URI `target` is for: on a leg to voicemail, the party it was first for.
-    pub fn called(&self, message: &Message<'_>, target: Option<&Uri<'_>>, hop: &Hop) -> Called {
-        let diverted = if hop.voicemail.is_some() { identity::diverted(message, target) } else { None };
-        Called::read(message, target, diverted.as_ref(), &self.dialplan)
+    /// Whom a call is for: on a leg to voicemail, the party it was first for.
+    pub fn called(&self, invite: &Invite<'_>, hop: &Hop) -> Called {
+        let diverted = if hop.voicemail.is_some() { identity::diverted(invite) } else { None };
+        Called::read(invite, diverted.as_ref(), &self.dialplan)
     }
 
     /// Whether the number is one of the business's.
@@ -117,15 +114,15 @@ impl Office {
     }
 
     /// A call for help from within, or a call back from the emergency service (RFC 7090).
-    pub fn is_emergency(&self, message: &Message<'_>, target: Option<&Uri<'_>>, hop: &Hop) -> bool {
+    pub fn is_emergency(&self, invite: &Invite<'_>, hop: &Hop) -> bool {
         let callback = |value: &[u8]| value.eq_ignore_ascii_case(b"psap-callback");
         let asks_for_help = || {
-            target.is_some_and(|uri| {
+            invite.target.is_some_and(|uri| {
                 let service = |start: &[u8]| start.eq_ignore_ascii_case(b"urn:service:sos");
                 uri.raw().get(..15).is_some_and(service) || self.dialplan.is_emergency(uri.user())
             })
         };
-        message.header(HeaderName::Priority).is_some_and(callback)
+        invite.message.header(HeaderName::Priority).is_some_and(callback)
             || (self.party(hop.src) != Party::Trunk && asks_for_help())
     }
 

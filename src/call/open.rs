@@ -181,9 +181,9 @@ impl OpenCall {
         }
     }
 
-    /// The call's record.
+    /// The record of the call, which is closed: what only records show moves there.
     pub fn record(
-        &self,
+        &mut self,
         end: Option<Timestamp>,
         direction: Direction,
         judgement: Judgement,
@@ -192,17 +192,19 @@ impl OpenCall {
         let leg = self.legs.get(self.lead());
         let hop = leg.and_then(Leg::caller_hop);
         let answered = hop.and_then(|hop| hop.answered).map(|seen| seen.at);
-        let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        let status = answered.map(|_| 200).or_else(|| hop.and_then(Hop::status));
+        let cause = leg.and_then(|leg| leg.bye).and_then(|bye| bye.cause);
+        let cause = cause.or_else(|| hop.and_then(|hop| hop.cause));
         CallRecord {
             call: self.id,
             at: self.began,
             ended: end,
             caller: self.caller.party.clone(),
-            caller_raw: owned(&self.caller.raw),
-            caller_name: owned(&self.caller.name),
+            caller_raw: self.caller.raw.take().map(String::from),
+            caller_name: self.caller.name.as_deref().map(str::to_owned),
             withheld: self.caller.withheld,
             called: self.called.party.clone(),
-            called_raw: owned(&self.called.raw),
+            called_raw: self.called.raw.take().map(String::from),
             line: None,
             direction,
             outcome: judgement.outcome,
@@ -213,14 +215,11 @@ impl OpenCall {
             lossy: false,
             rang_ms: self.rang_for(answered.or(end)).as_millis(),
             talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),
-            final_status: answered.map(|_| 200).or_else(|| hop.and_then(Hop::status)),
-            cause: leg
-                .and_then(|leg| leg.bye)
-                .and_then(|bye| bye.cause)
-                .or_else(|| hop.and_then(|hop| hop.cause)),
+            final_status: status,
+            cause,
             message: None,
             recording: None,
-            legs: self.legs.iter().map(|leg| leg.record(self.began)).collect(),
+            legs: self.legs.iter_mut().map(|leg| leg.record(self.began)).collect(),
             evidence: judgement
                 .evidence
                 .into_iter()

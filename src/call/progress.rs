@@ -5,7 +5,7 @@ use crate::call::ladder::{Label, Rung};
 use crate::call::leg::{Bye, Leg};
 use crate::call::transaction::{Hop, Refused, Seen};
 use crate::wire::packet::Datagram;
-use crate::wire::sip::{HeaderName, Message, Method, reasons};
+use crate::wire::sip::{HeaderName, Message, Method, Via, reasons};
 
 /// A message of a leg.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub struct Heard<'a> {
     /// The message.
     pub message: &'a Message<'a>,
     /// Where it belongs.
-    pub keys: Keys<'a>,
+    pub keys: &'a Keys<'a>,
     /// Makes keys.
     pub keyer: Keyer,
     /// It belongs to a request of the side that sent the leg's INVITE.
@@ -25,6 +25,8 @@ pub struct Heard<'a> {
 /// What a message says about where it belongs, read once.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys<'a> {
+    /// The Call-ID.
+    pub call: Key,
     /// The leg, if its sender is the leg's caller: Call-ID and From-tag.
     pub leg: Key,
     /// The transaction within its leg: sent-by and branch of the top Via, and CSeq. A branch without the
@@ -39,6 +41,8 @@ pub struct Keys<'a> {
     pub from_tag: &'a [u8],
     /// To-tag; none outside a dialog.
     pub to_tag: Option<&'a [u8]>,
+    /// The top Via.
+    pub via: Option<Via<'a>>,
 }
 
 impl<'a> Keys<'a> {
@@ -48,22 +52,26 @@ impl<'a> Keys<'a> {
             return None;
         }
         let call_id = message.call_id()?;
+        let call = keyer.key(CALL_ID, call_id);
         let from_tag = message.from_tag().unwrap_or_default();
         let cseq = message.cseq()?.number;
-        let (sent_by, branch) = message.top_via().map(|via| (via.sent_by, via.branch)).unwrap_or_default();
+        let via = message.top_via();
+        let (sent_by, branch) = via.map(|via| (via.sent_by, via.branch)).unwrap_or_default();
         Some(Keys {
-            leg: keyer.key(LEG, &[call_id, from_tag]),
+            leg: call.with(LEG, keyer.key(TAG, from_tag)),
+            call,
             hop: keyer.fingerprint(&[sent_by, branch.unwrap_or_default(), &cseq.to_be_bytes()]),
             cseq,
             call_id,
             from_tag,
             to_tag: message.to_tag(),
+            via,
         })
     }
 
     /// The leg, if its sender is the called party: Call-ID and To-tag. None outside a dialog.
     pub fn leg_of_called(&self, keyer: &Keyer) -> Option<Key> {
-        self.to_tag.map(|to_tag| keyer.key(LEG, &[self.call_id, to_tag]))
+        self.to_tag.map(|to_tag| self.call.with(LEG, keyer.key(TAG, to_tag)))
     }
 }
 
@@ -112,8 +120,8 @@ fn climb(leg: &mut Leg, heard: &Heard<'_>) -> bool {
         at: datagram.at,
         frame: datagram.frame.n,
         fingerprint: keyer.fingerprint(&[
+            &[method as u8],
             &keys.hop.to_be_bytes(),
-            method.name().as_bytes(),
             keys.to_tag.unwrap_or_default(),
         ]),
         label: message.status().map_or(Label::Request(method), Label::Status),
@@ -150,7 +158,7 @@ fn ack(leg: &mut Leg) {
 fn bye(leg: &mut Leg, heard: &Heard<'_>) {
     let Keys { from_tag, to_tag, .. } = heard.keys;
     let tag = if heard.from_caller { to_tag.unwrap_or_default() } else { from_tag };
-    if leg.winner.is_some_and(|winner| winner != heard.keyer.key(TAG, &[tag])) {
+    if leg.winner.is_some_and(|winner| winner != heard.keyer.key(TAG, tag)) {
         return;
     }
     leg.dialog |= leg.winner.is_none();
@@ -171,8 +179,8 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16) {
         _ => refuse(hop, seen, message, status),
     }
     let answered = || leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
-    if leg.winner.is_none() && answered() {
-        leg.winner = Some(heard.keyer.key(TAG, &[heard.keys.to_tag.unwrap_or_default()]));
+    if status / 100 == 2 && leg.winner.is_none() && answered() {
+        leg.winner = Some(heard.keyer.key(TAG, heard.keys.to_tag.unwrap_or_default()));
     }
 }
 
@@ -253,3 +261,6 @@ impl Causes {
 
 const LEG: u8 = 0;
 const TAG: u8 = 22;
+
+/// The name space of Call-IDs, here and where others name one.
+pub const CALL_ID: u8 = 1;
