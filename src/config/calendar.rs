@@ -54,6 +54,15 @@ impl Reading<'_> {
     /// The hours of a day in order; overlapping ones are told.
     fn hours_of_day(&mut self, key: &str, texts: &[Spanned<String>]) -> Vec<Hours> {
         let mut hours: Vec<Hours> = Vec::new();
+        if let [from, to] = texts
+            && value::time_of_day(from.get_ref()).is_ok()
+            && value::time_of_day(to.get_ref()).is_ok()
+        {
+            let (from_text, to_text) = (from.get_ref(), to.get_ref());
+            let told = format!("`{key}`: hours are one text; write [\"{from_text}-{to_text}\"]");
+            self.problems.error(self.spot(from), told);
+            return hours;
+        }
         for text in texts {
             let Some(new) = self.parse(key, text, value::hours) else { continue };
             match hours.iter().find(|old| old.from < new.to && new.from < old.to) {

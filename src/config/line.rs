@@ -2,6 +2,7 @@
 
 use super::file::{self, OneOrMany};
 use super::reading::{Here, Reading};
+use super::spot::Spot;
 use super::value;
 use crate::settings::{Did, Gateway, GatewayKind, Line};
 
@@ -49,9 +50,28 @@ impl Reading<'_> {
                 };
                 self.problems.error(spot, told);
             }
+            if let Did::User(user) = &did {
+                self.remark_user(spot, user);
+            }
             dids.push(did);
         }
         dids
+    }
+
+    /// A `did` that is no number and not just digits is most likely meant as one.
+    fn remark_user(&mut self, spot: Spot, user: &str) {
+        if user.bytes().all(|byte| byte.is_ascii_digit()) {
+            return;
+        }
+        let area_code = self.settings.pbx.numbers.area_code.as_deref();
+        let meant = match value::local_number(user, area_code) {
+            Some(number) => number.e164(),
+            None => "the whole number, as +13125550100".to_owned(),
+        };
+        let told = format!(
+            "`did`: `{user}` is not a number and is matched letter by letter; write {meant}, or the digits as the trunk sends them"
+        );
+        self.problems.warn(spot, told);
     }
 
     pub(super) fn gateway(&mut self, here: &Here, id: String, gateway: file::Gateway) {

@@ -4,7 +4,9 @@
 //! sections' own modules give it its meaning, `links` judges what only the whole shows. All that is wrong is
 //! told at once, each with its file, line and what to write instead.
 
+mod address;
 mod calendar;
+mod example;
 mod file;
 mod later;
 mod line;
@@ -14,6 +16,7 @@ mod pbx;
 mod reading;
 mod shape;
 mod site;
+mod slip;
 mod spot;
 mod syntax;
 mod value;
@@ -21,6 +24,7 @@ mod wording;
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use spot::Problem;
@@ -124,6 +128,13 @@ fn rules_beside(path: &Path) -> Result<Vec<PathBuf>, Refused> {
 fn add(problems: &mut Problems, path: PathBuf) -> Result<Option<usize>, Refused> {
     let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    if let Some((at, wrong)) = no_text(bytes, problems.files() == 0) {
+        let text = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default()).into_owned();
+        let at = text.len();
+        let file = problems.add(Source { path, text });
+        problems.error(Spot { file, at }, wrong);
+        return Ok(None);
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Some(problems.add(Source { path, text: text.to_owned() }))),
         Err(error) => {
@@ -139,9 +150,30 @@ fn add(problems: &mut Problems, path: PathBuf) -> Result<Option<usize>, Refused>
     }
 }
 
+/// What isn't text, or text of another kind than UTF-8, by the byte that shows it; the first file can't be empty.
+fn no_text(bytes: &[u8], first: bool) -> Option<(usize, &'static str)> {
+    match (bytes, bytes.iter().position(|byte| *byte == 0)) {
+        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) | (_, Some(0 | 1)) => {
+            Some((0, "the file is UTF-16 or no text; save it as UTF-8"))
+        }
+        ([0x1f, 0x8b, ..], _) => Some((0, "the file is compressed; unpack it with gunzip")),
+        (_, Some(at)) => Some((
+            at,
+            "a NUL byte stands here, as in files that are no text; remove it, or name another file",
+        )),
+        _ if first && bytes.trim_ascii().is_empty() => Some((
+            0,
+            "the file is empty; write schema = 1, and below it [site], [[line]] and what else is needed",
+        )),
+        _ => None,
+    }
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Refused {
-    Refused::Unreadable(format!(
-        "{}: can't be read: {error}; name a configuration with --config",
-        path.display()
-    ))
+    let cure = match error.kind() {
+        ErrorKind::PermissionDenied => "let this user read it, or name another configuration with --config",
+        ErrorKind::IsADirectory => "name the file in it with --config",
+        _ => "name a configuration with --config",
+    };
+    Refused::Unreadable(format!("{}: can't be read: {error}; {cure}", path.display()))
 }

@@ -1,5 +1,6 @@
 //! `[pbx]` and its tables: who is who on the wire, what numbers look like, where verdicts turn.
 
+use super::address::net;
 use super::file;
 use super::reading::{Here, Reading};
 use super::value;
@@ -14,10 +15,10 @@ impl Reading<'_> {
 
     fn roles(&mut self, _here: &Here, roles: file::Roles) {
         self.settings.pbx.roles = Roles {
-            trunk_peers: self.list("trunk_peers", roles.trunk_peers, value::net),
-            pbx_hosts: self.list("pbx_hosts", roles.pbx_hosts, value::net),
-            phone_nets: self.list("phone_nets", roles.phone_nets, value::net),
-            voicemail_hosts: self.list("voicemail_hosts", roles.voicemail_hosts, value::net),
+            trunk_peers: self.list("trunk_peers", roles.trunk_peers, net),
+            pbx_hosts: self.list("pbx_hosts", roles.pbx_hosts, net),
+            phone_nets: self.list("phone_nets", roles.phone_nets, net),
+            voicemail_hosts: self.list("voicemail_hosts", roles.voicemail_hosts, net),
             voicemail_pilots: self.list("voicemail_pilots", roles.voicemail_pilots, value::pattern),
         };
     }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
+use super::example;
 use super::file::File;
 use super::later;
 use super::spot::{Problems, Spot, instead, nearest};
@@ -53,18 +54,23 @@ fn take_out(
     let source = &problems.source(file).text;
     let lacks_id = lacks_id(source, tree.get_ref(), &misfit, error.message());
     let text = match lacks_id {
+        Some((section, key)) if LISTS.contains(&key) => {
+            let id = first_id(tree.get_ref(), section, key);
+            format!("[[{section}.{key}]] needs the id of its {section}; write it as [[{section}.{id}.{key}]]")
+        }
         Some((section, key)) => {
             format!("[{section}] needs an id; write it as [{section}.ID], and `{key}` below it")
         }
         None => words(source, &misfit, error.message()),
     };
     problems.error(Spot::new(file, at), text);
+    excuse_owners(problems, file, tree.get_ref(), misfit.key());
     let table = Spot::new(file, misfit.table.clone());
     problems.excuse(table, misfit.key());
     if later::stands_for_after(misfit.key()) {
         problems.excuse(table, "after");
     }
-    if let Some(meant) = nearest(misfit.key(), expected(error.message())) {
+    for meant in meant(misfit.key(), error.message()) {
         problems.excuse(table, meant);
     }
     let depth = if lacks_id.is_some() { 2 } else { misfit.path.len() };
@@ -72,6 +78,35 @@ fn take_out(
     path.truncate(depth);
     remove(tree.get_mut(), &path);
     Some(())
+}
+
+/// Lists of tables below a table with an id.
+const LISTS: [&str; 3] = ["step", "variant", "closed"];
+
+/// The first id of a section, beside a `key` that was written in its place.
+fn first_id<'t>(tree: &'t DeTable<'_>, section: &str, key: &str) -> &'t str {
+    let ids = tree.get(section).and_then(|section| section.get_ref().as_table());
+    let id = ids.and_then(|ids| ids.keys().map(|id| id.get_ref()).find(|id| *id != key));
+    id.map_or("ID", AsRef::as_ref)
+}
+
+/// A step or variant that stands in the wrong place was told: that its sequence or template lacks it is no
+/// second error, nor that a template has no text where the text went to its variant.
+fn excuse_owners(problems: &mut Problems, file: usize, tree: &DeTable<'_>, key: &str) {
+    let (section, lacked) = match key {
+        "step" => ("sequence", "step"),
+        "variant" => ("template", "text"),
+        _ => return,
+    };
+    let owners = tree.get(section).and_then(|section| section.get_ref().as_table());
+    for (_, owner) in owners.into_iter().flatten() {
+        problems.excuse(Spot::new(file, owner.span()), lacked);
+    }
+}
+
+/// The keys that may be meant by one that isn't known.
+fn meant<'m>(key: &str, message: &'m str) -> impl Iterator<Item = &'m str> {
+    nearest(key, expected(message)).into_iter().chain(example::renamed(key, expected(message)))
 }
 
 /// The section and its key, if the misfit comes of `[calendar]` written for `[calendar.ID]`: what should be a
@@ -87,7 +122,7 @@ fn lacks_id<'m>(
         _ => return None,
     };
     if misfit.path.len() == 2 {
-        let named = raw(source, misfit).starts_with("[[") && !["step", "variant", "closed"].contains(&&**key);
+        let named = raw(source, misfit).starts_with("[[") && !LISTS.contains(&&**key);
         return (message.ends_with("expected a map") && !named).then_some((section, key));
     }
     let table = tree.get(section.as_str())?.get_ref().as_table()?.get(key.as_str())?;
@@ -229,6 +264,12 @@ fn unknown(misfit: &Misfit<'_>, expected: &[&str]) -> String {
         return format!("{shown} does not count; write it on the first line, before any table");
     }
     let kind = if shown.starts_with('[') { "section" } else { "key" };
+    if let Some(meant) = example::renamed(key, expected.iter().copied()) {
+        return format!("unknown {kind} {shown}; write `{meant}`");
+    }
+    if let Some(place) = example::place(key).filter(|_| section) {
+        return format!("there is no {shown}; write it as {place}");
+    }
     let slip = nearest(key, expected.iter().copied());
     match (slip, nearest(key, later.iter().copied())) {
         (None, Some(meant)) => {
@@ -257,7 +298,32 @@ fn wrong_kind(source: &str, misfit: &Misfit<'_>, wanted: &str) -> String {
     let value = misfit.value.get_ref();
     let found = found_words(value);
     let meant = value::meant_number(raw).map_or_else(|| raw.to_owned(), Number::e164);
+    let is_number = matches!(value, DeValue::Integer(_) | DeValue::Float(_));
+    if let Some(span) = example::span(key, raw).filter(|_| is_number) {
+        return format!("`{key}` is {found}; write a length of time in quotes, as {span}");
+    }
     match (wanted, value) {
+        ("a sequence", DeValue::Table(_)) if raw.starts_with('[') => {
+            let header = raw.trim_matches(['[', ']']);
+            format!("[{header}] may come more than once; write it as [[{header}]]")
+        }
+        ("a sequence", DeValue::Table(table))
+            if key == "line" && table.values().all(|line| line.get_ref().is_table()) =>
+        {
+            let id = table.keys().next().map_or("main", |id| id.get_ref());
+            format!("a line has its id as a key; write [[line]], and id = \"{id}\" below it")
+        }
+        ("a map", DeValue::Array(_)) if raw.starts_with("[[") => {
+            let header = raw.trim_matches(['[', ']']);
+            let once = if has_ids(header) { format!("{header}.ID") } else { header.to_owned() };
+            format!("[[{header}]] is no list of tables; write it as [{once}]")
+        }
+        ("a sequence", DeValue::String(_)) => {
+            format!("`{key}` is text; write a list, as [{raw}]")
+        }
+        _ if example::value(key).is_some() => {
+            format!("`{key}` is {found}; write {key} = {}", example::value(key).unwrap_or_default())
+        }
         (
             "a string",
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_),
@@ -269,18 +335,6 @@ fn wrong_kind(source: &str, misfit: &Misfit<'_>, wanted: &str) -> String {
         }
         ("a boolean", DeValue::String(text)) if ["true", "false"].contains(&text.as_ref()) => {
             format!("`{key}` is text; write {text} without quotes")
-        }
-        ("a sequence", DeValue::String(_)) => {
-            format!("`{key}` is text; write a list, as [{raw}]")
-        }
-        ("a sequence", DeValue::Table(_)) if raw.starts_with('[') => {
-            let header = raw.trim_matches(['[', ']']);
-            format!("[{header}] may come more than once; write it as [[{header}]]")
-        }
-        ("a map", DeValue::Array(_)) if raw.starts_with("[[") => {
-            let header = raw.trim_matches(['[', ']']);
-            let once = if has_ids(header) { format!("{header}.ID") } else { header.to_owned() };
-            format!("[[{header}]] is no list of tables; write it as [{once}]")
         }
         _ => format!("`{key}` is {found}; write {}", wanted_words(wanted)),
     }

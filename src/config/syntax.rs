@@ -5,6 +5,7 @@
 
 use toml::de::Error;
 
+use super::slip::{self, Slip};
 use super::spot::{Problems, Spot};
 
 /// Tells the errors of the parser.
@@ -36,12 +37,19 @@ fn fault(source: &str, error: &Error) -> Option<Fault> {
     let span = error.span().unwrap_or(0..0);
     let slice = source.get(span.clone()).unwrap_or_default().trim();
     let message = error.message();
-    let at = begins(source, message, span.start);
+    let mut at = begins(source, message, span.start);
     let line = line_at(source, at);
     let open_ended = is_unclosed(message) || message.contains("multi-line");
-    let text = match message {
-        "duplicate key" => twice(source, slice, at)?,
-        _ => words(message, cut(slice), cut(line)),
+    let text = match (message, single_before(source, at)) {
+        ("duplicate key", Some((first, header))) => {
+            at = first;
+            format!("{header} may come more than once; write it as [{header}]")
+        }
+        ("duplicate key", None) => twice(source, slice, at)?,
+        _ => {
+            let here = source.get(span.start..).unwrap_or_default();
+            slip::words(message, Slip { slice: cut(slice), line: cut(line), here: cut(here) })
+        }
     };
     let light =
         open_ended || message.starts_with("unexpected key or value") || message.starts_with("missing comma");
@@ -68,7 +76,7 @@ fn begins(source: &str, message: &str, at: usize) -> usize {
 }
 
 /// A list or table in braces that has no end, and not a header.
-fn is_unclosed(message: &str) -> bool {
+pub(super) fn is_unclosed(message: &str) -> bool {
     message.starts_with("unclosed array, ") || message.starts_with("unclosed inline table")
 }
 
@@ -111,96 +119,64 @@ fn line_at(source: &str, at: usize) -> &str {
     source.lines().nth(number(source, at) - 1).unwrap_or_default().trim()
 }
 
-/// The parser's message in plain words; `slice` is what it points at, `line` the line that is on.
-fn words(message: &str, slice: &str, line: &str) -> String {
-    let starts = |with: &str| message.starts_with(with);
-    if message.contains("visible characters") {
-        "a character that can't be seen stands in the text; remove it".to_owned()
-    } else if message.contains("multi-line") {
-        "the text that begins here is never closed; end it with the same three quotes".to_owned()
-    } else if starts("invalid basic string") {
-        "the text isn't closed; end it with \"".to_owned()
-    } else if starts("invalid literal string") {
-        "the text isn't closed; end it with '".to_owned()
-    } else if starts("string values must be quoted") {
-        value_words(slice, line)
-    } else if starts("invalid datetime") {
-        format!("{slice} is no text, number or date; write it in quotes, as \"{slice}\"")
-    } else if starts("invalid boolean") {
-        format!("`{slice}` is not a value; write true or false, or text in quotes")
-    } else if message.contains("escape") {
-        "`\\` begins an escape in \"…\"; write \\\\ for a backslash, or put the text in '…'".to_owned()
-    } else if message.contains("leading zero") {
-        "a number can't begin with 0; write text such as a telephone number in quotes".to_owned()
-    } else {
-        structure_words(message, slice, line)
-    }
+/// A header as it is written, without its comment.
+fn plain(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
 }
 
-fn structure_words(message: &str, slice: &str, line: &str) -> String {
-    let starts = |with: &str| message.starts_with(with);
-    if line.starts_with("//") || line.starts_with(';') {
-        format!("`{line}` is no comment; begin it with #")
-    } else if starts("unclosed table") || starts("unclosed array table") {
-        let close = if line.starts_with("[[") { "]]" } else { "]" };
-        format!("the header `{line}` isn't closed; end it with {close}")
-    } else if is_unclosed(message) {
-        "the list or table that begins here isn't closed; end it with ] or }".to_owned()
-    } else if starts("missing comma") || starts("missing key") || starts("extra assignment") {
-        "a comma or a closing bracket is missing; write items as [a, b] and keys as { a = 1, b = 2 }"
-            .to_owned()
-    } else if starts("key with no value") {
-        format!("`{line}` is no key with a value; write it as key = value")
-    } else if starts("unquoted keys cannot be empty") {
-        format!("a name is missing in `{line}`; write a key as key = value, a header as [name]")
-    } else if starts("invalid unquoted key") {
-        format!("`{slice}` can't stand in a key; write it as key = value")
-    } else if starts("unexpected key or value") || starts("extra `=`") {
-        format!("there is too much in `{line}`; write one header or one key = value a line")
-    } else {
-        format!("`{line}` is not TOML: {message}; write one header or one key = value a line")
+/// The first `[line]`, and where it stands, if a `[[line]]` at `at` is told as a duplicate of it.
+fn single_before(source: &str, at: usize) -> Option<(usize, &str)> {
+    let header = plain(line_at(source, at)).strip_prefix('[')?.strip_suffix(']')?;
+    if !header.starts_with('[') {
+        return None;
     }
-}
-
-fn value_words(slice: &str, line: &str) -> String {
-    let bare = slice.trim_matches(['“', '”', '„', '’', '‘', '\'', '"']);
-    let ended = slice.trim_end_matches([';', ',']);
-    match bare.to_ascii_lowercase().as_str() {
-        "" => format!("`{line}` has no value; write one after ="),
-        "yes" | "on" | "true" => format!("`{slice}` is not a value; write true"),
-        "no" | "off" | "false" => format!("`{slice}` is not a value; write false"),
-        _ if slice.contains('=') => structure_words("unexpected key or value", slice, line),
-        _ if ended != slice && !ended.is_empty() => {
-            format!("`{slice}` is not a value; write nothing after `{ended}`")
-        }
-        _ if bare != slice => format!("{slice} is in the wrong quotes; write \"{bare}\""),
-        _ => format!("text must be in quotes; write \"{bare}\""),
-    }
+    let mut begins = 0;
+    let mut lines = source.split_inclusive('\n').map(|line| {
+        begins += line.len();
+        (begins - line.len(), plain(line))
+    });
+    lines.find(|(begins, line)| *begins < at && *line == header)
 }
 
 /// A header or key that is there twice; the first is looked for as it is written, in the same table.
 ///
 /// None for a key below a header that is there twice, which is told itself.
 fn twice(source: &str, key: &str, at: usize) -> Option<String> {
-    let plain = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
     let this = plain(line_at(source, at));
-    let before: Vec<String> = source.lines().take(number(source, at) - 1).map(plain).collect();
+    let before: Vec<&str> = source.lines().take(number(source, at) - 1).map(plain).collect();
     if this.starts_with('[') {
-        let first = before.iter().position(|line| *line == this);
-        let first = first.map_or_else(String::new, |first| format!(", first in line {}", first + 1));
-        let instead =
-            if LISTS.contains(&key) { format!("write [{this}] each time") } else { "keep one".to_owned() };
-        return Some(format!("{this} is written twice{first}; {instead}"));
+        return Some(header_twice(this, key, &before));
     }
     let in_table = before.iter().rposition(|line| line.starts_with('[')).map_or(0, |header| header + 1);
-    let same = |line: &String| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+    let same = |line: &&str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
     match before.iter().skip(in_table).position(same) {
         Some(first) => {
             Some(format!("`{key}` is written twice, first in line {}; keep one", in_table + first + 1))
         }
-        None if this.contains('{') => Some(format!("`{key}` is written twice in braces; keep one")),
+        None if times(this, key) > 1 => Some(format!("`{key}` is written twice in braces; keep one")),
         None => None,
     }
+}
+
+fn header_twice(header: &str, key: &str, before: &[&str]) -> String {
+    let list = LISTS.contains(&key);
+    if list && before.contains(&format!("[{header}]").as_str()) {
+        return format!("{header} may come more than once; write it as [{header}]");
+    }
+    let first = before.iter().position(|line| *line == header);
+    let first = first.map_or_else(String::new, |first| format!(", first in line {}", first + 1));
+    let instead = if list { format!("write [{header}] each time") } else { "keep one".to_owned() };
+    format!("{header} is written twice{first}; {instead}")
+}
+
+/// How often a line gives a key a value.
+fn times(line: &str, key: &str) -> usize {
+    let given = |part: &&str| {
+        let name = part.trim_end();
+        name.strip_suffix(key)
+            .is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || "-_".contains(c)))
+    };
+    line.split('=').filter(given).count()
 }
 
 /// Tables that may come more than once.

@@ -10,7 +10,7 @@ use regex_lite::Regex;
 
 use super::spot::instead;
 use crate::phone::Number;
-use crate::settings::{Did, Hours, Net};
+use crate::settings::{Did, Hours};
 use crate::time::Span;
 
 /// What is wrong with a value, and what to write instead.
@@ -188,6 +188,9 @@ pub(super) fn date(text: &str) -> Result<Date, Wrong> {
 /// A time zone of the bundled database.
 pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
     let zones = TimeZoneDatabase::bundled();
+    if let Some(name) = us_zone(text) {
+        return Err(format!("`{text}` is not the name of a time zone; write {name}"));
+    }
     if let Ok(zone) = zones.get(text) {
         return Ok(zone);
     }
@@ -199,6 +202,18 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
         (Some(name), _) => format!("no time zone `{text}`; did you mean `{name}`?"),
         (None, slip) if slip.contains("did you mean") => format!("no time zone `{text}`{slip}"),
         _ => format!("no time zone `{text}`; write its name in the tz database, as America/Chicago"),
+    })
+}
+
+/// The zone that people in the US mean by an abbreviation, which has no daylight saving time or is none.
+fn us_zone(text: &str) -> Option<&'static str> {
+    let word = text.to_ascii_lowercase();
+    Some(match word.strip_suffix(" time").unwrap_or(&word) {
+        "est" | "edt" | "et" | "eastern" => "America/New_York",
+        "cst" | "cdt" | "ct" | "central" => "America/Chicago",
+        "mst" | "mdt" | "mt" | "mountain" => "America/Denver",
+        "pst" | "pdt" | "pt" | "pacific" => "America/Los_Angeles",
+        _ => return None,
     })
 }
 
@@ -262,19 +277,11 @@ pub(super) fn did(text: &str) -> Result<Did, Wrong> {
     }
 }
 
-/// An address or a block of them.
-pub(super) fn net(text: &str) -> Result<Net, Wrong> {
-    text.parse().map_err(|_| {
-        let most = if text.contains(':') { 128 } else { 32 };
-        match text.split_once('/') {
-            Some((addr, _)) if addr.parse::<std::net::IpAddr>().is_ok() => {
-                format!("`{text}` is not a block of addresses; the part after / goes from 0 to {most}")
-            }
-            _ => format!(
-                "`{text}` is not an address; write one as 192.168.20.5, or a block as 192.168.20.0/24"
-            ),
-        }
-    })
+/// The number meant by a `did` that has marks or letters in it and is matched as it stands; none if nothing tells.
+pub(super) fn local_number(did: &str, area_code: Option<&str>) -> Option<Number> {
+    let digits: String = did.chars().filter(char::is_ascii_digit).collect();
+    let marks = did.chars().all(|c| c.is_ascii_digit() || "-.".contains(c));
+    (marks && digits.len() == 7).then(|| meant_number(&format!("{}{digits}", area_code?)))?
 }
 
 /// A pattern, matched whole.
@@ -396,6 +403,8 @@ mod tests {
         assert!(zone("America/Chicago").is_ok());
         assert!(zone("America/Chigaco").is_err_and(|wrong| wrong.contains("`America/Chicago`")));
         assert!(zone("US/New York").is_err_and(|wrong| wrong.contains("`America/New_York`")));
+        assert!(zone("EST").is_err_and(|wrong| wrong.ends_with("write America/New_York")));
+        assert!(zone("Central Time").is_err_and(|wrong| wrong.ends_with("write America/Chicago")));
         assert!(zone("zzz").is_err_and(|wrong| wrong.contains("as America/Chicago")));
     }
 
@@ -416,11 +425,8 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_addresses_exist() {
+    fn dates_exist() {
         assert!(date("2026-12-24").is_ok());
         assert!(date("2026-02-30").is_err() && date("24.12.2026").is_err() && date("2026-12-24T10").is_err());
-        assert!(net("192.168.20.0/24").is_ok() && net("::1").is_ok());
-        assert!(net("192.168.20.0/33").is_err_and(|wrong| wrong.contains("0 to 32")));
-        assert!(net("pbx.local").is_err());
     }
 }
