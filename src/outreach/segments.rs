@@ -79,6 +79,7 @@ fn septets(c: char) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::Value;
 
     fn check(text: &str, encoding: &str, units: u64, segments: u64) {
@@ -121,13 +122,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn random_texts_agree_with_four_other_calculators() {
-        let Ok(path) = std::env::var("RINGBACK_SEGMENTS") else { return };
-        let rows = std::fs::read_to_string(path).expect("readable");
-        for row in rows.lines() {
-            let row: (String, String, u64, u64) = serde_json::from_str(row).expect("a row");
-            check(&row.0, &row.1, row.2, row.3);
+    /// The parts themselves, a character after the other, as the standard describes them.
+    fn split(text: &str) -> Vec<String> {
+        let gsm = text.chars().all(|c| septets(c).is_some());
+        let cost = |text: &str| {
+            text.chars().map(|c| if gsm { septets(c).unwrap_or(0) } else { c.len_utf16() }).sum()
+        };
+        let (single, multi) = if gsm { (160, 153) } else { (70, 67) };
+        let whole: usize = cost(text);
+        let mut parts = vec![String::new()];
+        for c in text.chars() {
+            let longer = format!("{}{c}", parts[parts.len() - 1]);
+            let fits: usize = cost(&longer);
+            match fits <= if whole <= single { single } else { multi } {
+                true => *parts.last_mut().expect("a part") = longer,
+                false => parts.push(c.to_string()),
+            }
+        }
+        parts
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_takes_as_many_segments_as_it_splits_into(text in "([a-zA-Z0-9 @{}€^]{0,400}|[a-z{€é’👋]{0,250})") {
+            prop_assert_eq!(measure(&text).segments as usize, split(&text).len());
         }
     }
 }

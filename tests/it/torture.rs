@@ -1,13 +1,13 @@
 //! Messages that are hard to read, each with what it must give: the points of RFC 4475, in words of our own.
 //!
-//! `tests/torture/expected.toml` says of each file whether it opens a leg. With `RINGBACK_RFC4475` (the folder of
-//! the RFC's own `.dat` files) and `RINGBACK_RFC4475_VERDICTS` (a JSON table) set, the RFC's messages are judged too.
+//! `tests/torture/expected.toml` says of each file whether it opens a leg, and what is read of it. The RFC's own
+//! messages are judged by `tests/prove rfc4475`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ringback::wire::sip::{Faults, Message, Method, Refusal, StartLine};
+use ringback::wire::sip::{Message, Method, Refusal, StartLine};
 use serde::Deserialize;
 
 /// What a message is to a monitor that sees nothing else.
@@ -58,27 +58,6 @@ struct Expected {
     /// Bytes after the body.
     #[serde(default)]
     trailing: usize,
-}
-
-/// What a verdict table for the RFC's messages says of one, as far as it is compared.
-#[derive(Deserialize)]
-struct Verdict {
-    file: String,
-    monitor: Monitor,
-}
-
-#[derive(Deserialize)]
-struct Monitor {
-    action: Action,
-    grade: String,
-    call_id: serde_json::Value,
-    from_tag: serde_json::Value,
-    to_tag: serde_json::Value,
-    cseq: serde_json::Value,
-    method: Option<String>,
-    status: Option<String>,
-    headers: usize,
-    octets_after_blank_line: usize,
 }
 
 fn action(message: &Message<'_>) -> Action {
@@ -203,67 +182,4 @@ fn every_torture_message_has_a_row() {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(expected.contains_key(&name), "{name} has no row");
     }
-}
-
-#[test]
-fn the_messages_of_rfc_4475_give_their_verdicts_where_they_are_at_hand() {
-    let Some(folder) = std::env::var_os("RINGBACK_RFC4475") else { return };
-    let table = std::env::var_os("RINGBACK_RFC4475_VERDICTS").expect("RINGBACK_RFC4475_VERDICTS beside it");
-    let table = fs::read_to_string(table).expect("the verdicts");
-    let table: serde_json::Value = serde_json::from_str(&table).expect("JSON");
-    let verdicts: Vec<Verdict> = serde_json::from_value(table["messages"].clone()).expect("verdicts");
-    assert_eq!(verdicts.len(), 50);
-    let mut wrong = Vec::new();
-    for verdict in verdicts {
-        let bytes = fs::read(Path::new(&folder).join(&verdict.file)).expect("its message");
-        wrong.extend(
-            judge(&bytes, &verdict.monitor).into_iter().map(|what| format!("{}: {what}", verdict.file)),
-        );
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Compares a message of the RFC with its verdict. A refused message has no fields to compare.
-fn judge(bytes: &[u8], verdict: &Monitor) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut check = |what: &str, right: bool| {
-        if !right {
-            wrong.push(what.to_owned());
-        }
-    };
-    let Ok(message) = Message::parse(bytes) else {
-        check("refused", verdict.action == Action::NoLeg && verdict.grade == "malformed");
-        return wrong;
-    };
-    check("action", action(&message) == verdict.action);
-    if matches!(verdict.grade.as_str(), "clean" | "malformed") {
-        let grade = if message.faults().is_clean() { "clean" } else { "malformed" };
-        check(&format!("grade {:?}", message.faults()), grade == verdict.grade);
-    }
-    check("call_id", is_first(&verdict.call_id, message.call_id().map(text)));
-    check("from_tag", is_first(&verdict.from_tag, from_tag(&message)));
-    check("to_tag", is_first(&verdict.to_tag, to_tag(&message)));
-    check("cseq", is_cseq(&verdict.cseq, cseq(&message)));
-    check("method", method(&message) == verdict.method);
-    check("status", message.status().map(|status| status.to_string()) == verdict.status);
-    // The table counts the missing blank line of a message without one as a header line.
-    let lines = message.header_count() + usize::from(message.faults().any(Faults::NO_BLANK_LINE));
-    check("headers", lines == verdict.headers);
-    check("octets", message.body().len() + message.trailing().len() == verdict.octets_after_blank_line);
-    wrong
-}
-
-/// A value, or the first of several.
-fn is_first(wanted: &serde_json::Value, found: Option<String>) -> bool {
-    let first = wanted.as_array().and_then(|all| all.first()).unwrap_or(wanted);
-    first.as_str() == found.as_deref()
-}
-
-/// A table keeps leading zeros and numbers beyond 2^32-1, which the reader does not.
-fn is_cseq(wanted: &serde_json::Value, found: Option<String>) -> bool {
-    let first = wanted.as_array().and_then(|all| all.first()).unwrap_or(wanted);
-    let Some((digits, method)) = first.as_str().and_then(|cseq| cseq.split_once(' ')) else {
-        return found.is_none();
-    };
-    found == digits.parse::<u32>().ok().map(|number| format!("{number} {method}"))
 }
