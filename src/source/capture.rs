@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use super::section::Section;
 use super::stream::Stream;
 use super::window::Window;
-use super::{Damage, PacketSource};
+use super::{Damage, PacketSource, Remark};
 use crate::time::Timestamp;
 use crate::wire::packet::{Body, FrameRef, LinkType, Packet, TapId};
 use crate::wire::{pcap, pcapng};
@@ -95,6 +95,25 @@ impl Capture {
     /// How many bytes were read from disk, compressed ones as they lie there.
     pub fn bytes_read(&self) -> u64 {
         self.window.stream().bytes_read()
+    }
+
+    /// What is odd about the part read so far without being damage.
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        let undated = match &self.format {
+            Format::Pcapng(section) => section.undated(),
+            _ => 0,
+        };
+        let undated = (undated > 0).then(|| {
+            format!("{undated} packets carry no time (simple packet blocks) and are dated 1970-01-01; capture with times")
+        });
+        let rubbish = self.window.stream().rubbish();
+        let rubbish = rubbish.map(|at| {
+            format!(
+                "what begins at byte {at} is no gzip data and was not read; the capture before it is whole"
+            )
+        });
+        let remark = |what| Remark { name: self.name.clone(), what };
+        undated.into_iter().chain(rubbish).map(remark).collect()
     }
 
     /// Steps to the next packet.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::capture::Refusal;
@@ -23,7 +23,7 @@ pub struct Found {
 /// Looks through `folder` and all folders in it.
 ///
 /// # Errors
-/// If a folder can't be read, or one that has to hold captures has none: a scenario, or the whole.
+/// If `folder` can't be read, or one that has to hold captures has none: a scenario, or the whole.
 pub fn search(folder: &Path) -> Result<Found, InputError> {
     let mut search = Search { seen: BTreeSet::new(), scenarios: Vec::new() };
     let mut captures = search.enter(folder, "")?;
@@ -65,11 +65,22 @@ impl Search {
         Ok(Vec::new())
     }
 
-    /// What a name in a folder stands for: nothing, a capture, or what is in a folder of that name.
+    /// What a name in a folder stands for: nothing, a capture, or what is in a folder of that name. What may not
+    /// be looked at is taken for a capture, and told as damage when it is due.
     fn take(&mut self, path: &Path, inside: &str) -> Result<Vec<CaptureFile>, InputError> {
-        let Ok(kind) = fs::metadata(path) else { return Ok(Vec::new()) };
+        let locked = || Ok(vec![CaptureFile::unopened(path, inside.to_owned())]);
+        let kind = match fs::metadata(path) {
+            Ok(kind) => kind,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return locked(),
+            Err(_) => return Ok(Vec::new()),
+        };
         if kind.is_dir() {
-            return self.enter(path, inside);
+            return match self.enter(path, inside) {
+                Err(InputError::Unreadable { error, path: at }) if at == path && !is_content(&error) => {
+                    locked()
+                }
+                found => found,
+            };
         }
         let is_new = |real: PathBuf| self.seen.insert(real);
         if !kind.is_file() || !fs::canonicalize(path).is_ok_and(is_new) {

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 
 use super::capture::{BUFFER, Capture, Refusal, Step};
 use super::plan::{CaptureFile, Due, InputError};
-use super::{Damage, PacketSource};
+use super::{Damage, PacketSource, Remark};
 use crate::time::Timestamp;
 use crate::wire::packet::{Packet, TapId};
 
@@ -23,6 +23,8 @@ pub struct Merge {
     open: usize,
     /// Bytes of files that are closed.
     closed_bytes: u64,
+    /// What was odd about files that are closed.
+    remarks: Vec<Remark>,
 }
 
 struct Input {
@@ -56,6 +58,7 @@ impl Merge {
             rest: BinaryHeap::new(),
             open: 0,
             closed_bytes: 0,
+            remarks: Vec::new(),
         };
         merge.line_up()?;
         Ok(merge)
@@ -70,6 +73,11 @@ impl Merge {
     /// How many bytes the files had when they were looked at; streams count as none.
     pub fn bytes_total(&self) -> u64 {
         self.files.iter().map(|input| input.file.size).sum()
+    }
+
+    /// What was odd about the captures read to their end since the last call.
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
+        std::mem::take(&mut self.remarks)
     }
 
     fn line_up(&mut self) -> Result<(), InputError> {
@@ -143,6 +151,7 @@ impl Merge {
         let capture = self.files.get_mut(index).and_then(|input| input.capture.take());
         if let Some(capture) = capture {
             self.closed_bytes += capture.bytes_read();
+            self.remarks.extend(capture.remarks());
             self.open -= 1;
         }
     }
@@ -180,8 +189,9 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::samples::{Seen, drain, simple_pcap};
+    use super::super::samples::{Ng, Seen, drain, simple_pcap};
     use super::*;
+    use crate::wire::pcap::Order;
 
     /// Writes the files into a folder and plans them as one run.
     fn captures(files: &[(&str, Vec<u8>)]) -> (TempDir, Vec<CaptureFile>) {
@@ -296,6 +306,18 @@ mod tests {
         let (folder, captures) = captures(&[("a", at(&[1]))]);
         fs::write(folder.path().join("a"), at(&[1, 2, 3])).expect("writes");
         assert_eq!(order(&mut open(&captures)).0.len(), 3);
+    }
+
+    #[test]
+    fn remarks_of_each_capture_are_told_once_it_is_read() {
+        let undated = Ng::new(Order::Little).interface(1, 0, &[]).simple(1, b"a").bytes;
+        let (_folder, captures) = captures(&[("a", undated), ("b", at(&[2]))]);
+        let mut merge = open(&captures);
+        assert!(merge.take_remarks().is_empty());
+        order(&mut merge);
+        let remarks = merge.take_remarks();
+        assert_eq!(remarks.iter().map(|remark| remark.name.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert!(merge.take_remarks().is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod capture;
 mod folder;
+mod gzip;
 mod merge;
 mod plan;
 #[cfg(test)]
@@ -45,11 +46,27 @@ pub struct Damage {
     pub what: String,
 }
 
+/// Something odd about a capture that was read to its end all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The capture's name, as [`CaptureFile::name`].
+    pub name: String,
+    /// What is odd.
+    pub what: String,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", one_line(&self.name), self.what)
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = if self.compressed { " of the decompressed data" } else { "" };
         let name = one_line(&self.name);
-        write!(f, "{name}: damaged at byte {}{of}: {}; what is before it was read", self.offset, self.what)
+        let read = if self.offset == 0 { "nothing of it was read" } else { "what is before it was read" };
+        write!(f, "{name}: damaged at byte {}{of}: {}; {read}", self.offset, self.what)
     }
 }
 

@@ -142,6 +142,14 @@ impl Run {
 }
 
 impl CaptureFile {
+    /// When its first packet was captured, if that is known before it is read.
+    pub fn begins(&self) -> Option<Timestamp> {
+        match self.due {
+            Due::At(at) if self.due != CaptureFile::AT_ONCE => Some(at),
+            Due::At(_) | Due::Stream => None,
+        }
+    }
+
     /// Looks at a file that was named itself. What can be read only once is left alone until it is run.
     fn named(path: &Path) -> Result<CaptureFile, InputError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

@@ -14,12 +14,19 @@ pub(super) struct Section {
     order: Order,
     interfaces: Vec<Interface>,
     /// The time of the last packet, which stands in where a packet has none.
-    last: Timestamp,
+    last: Option<Timestamp>,
+    /// Packets without a time before the first that has one.
+    undated: u64,
 }
 
 impl Section {
     pub fn new() -> Section {
-        Section { order: Order::Little, interfaces: Vec::new(), last: Timestamp::default() }
+        Section { order: Order::Little, interfaces: Vec::new(), last: None, undated: 0 }
+    }
+
+    /// How many packets have no time, nor one before them that has: they are dated 1970-01-01.
+    pub fn undated(&self) -> u64 {
+        self.undated
     }
 
     pub fn next_packet(&mut self, window: &mut Window) -> Result<Option<Head>, Broken> {
@@ -80,9 +87,10 @@ impl Section {
     fn head(&mut self, packet: PacketBlock<'_>, start: BlockStart) -> Result<Head, pcapng::Fault> {
         let interface = self.interface(packet.interface)?;
         let (link, at) = (interface.link, packet.ticks.map(|ticks| interface.time(ticks)));
-        self.last = at.unwrap_or(self.last);
+        self.last = at.or(self.last);
+        self.undated += u64::from(self.last.is_none());
         Ok(Head {
-            at: self.last,
+            at: self.last.unwrap_or_default(),
             link,
             start: if start.kind == pcapng::SIMPLE { SIMPLE_HEADER } else { PACKET_HEADER },
             captured: packet.bytes.len(),

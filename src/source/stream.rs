@@ -5,8 +5,7 @@
 
 use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gzip::Members;
 use super::zstd::Frames;
 
 /// A stream of a capture's own bytes.
@@ -14,7 +13,7 @@ pub struct Stream(Wrapping);
 
 enum Wrapping {
     Plain(Raw),
-    Gzip(Box<MultiGzDecoder<BufReader<Raw>>>),
+    Gzip(Box<Members<BufReader<Raw>>>),
     Zstd(Box<Frames<BufReader<Raw>>>),
 }
 
@@ -33,7 +32,7 @@ impl Stream {
         let mut first = Vec::new();
         rest.by_ref().take(4).read_to_end(&mut first)?;
         let wrapping = match *first {
-            [0x1f, 0x8b, ..] => |raw| Wrapping::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
+            [0x1f, 0x8b, ..] => |raw| Wrapping::Gzip(Box::new(Members::new(buffered(raw)))),
             [0x28, 0xb5, 0x2f, 0xfd] => zstd,
             [0x50..=0x5f, 0x2a, 0x4d, 0x18] => zstd,
             _ => Wrapping::Plain,
@@ -62,11 +61,18 @@ impl Stream {
     /// How many bytes were read from disk.
     pub fn bytes_read(&self) -> u64 {
         let raw = match &self.0 {
-            Wrapping::Plain(raw) => raw,
-            Wrapping::Gzip(gzip) => gzip.get_ref().get_ref(),
-            Wrapping::Zstd(zstd) => zstd.get_ref().get_ref(),
+            Wrapping::Plain(raw) => Some(raw),
+            Wrapping::Gzip(gzip) => gzip.get_ref().map(BufReader::get_ref),
+            Wrapping::Zstd(zstd) => Some(zstd.get_ref().get_ref()),
         };
-        raw.get_ref().1.read
+        raw.map_or(0, |raw| raw.get_ref().1.read)
+    }
+
+    /// Where bytes begin that follow the last gzip member and are none, as the file lies on disk.
+    pub fn rubbish(&self) -> Option<u64> {
+        let Wrapping::Gzip(gzip) = &self.0 else { return None };
+        let unread = gzip.get_ref().filter(|_| gzip.has_rubbish())?.buffer().len() as u64;
+        Some(self.bytes_read().saturating_sub(unread))
     }
 }
 
@@ -218,9 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_after_the_last_frame_or_member_is_corrupt() {
+    fn rubbish_after_the_last_frame_is_corrupt_and_after_the_last_member_remarked() {
         let rubbish = b"rubbish and more rubbish".as_slice();
-        assert_eq!(all([&gzip(b"ab"), rubbish].concat()).1, Some(ErrorKind::InvalidData));
+        let member = gzip(b"ab");
+        let mut stream = Stream::open(Box::new(Cursor::new([&member, rubbish].concat()))).expect("opens");
+        let mut block = [0; 9];
+        assert_eq!((stream.read(&mut block).ok(), stream.rubbish()), (Some(2), None));
+        assert_eq!((stream.read(&mut block).ok(), stream.rubbish()), (Some(0), Some(member.len() as u64)));
         assert_eq!(all([&zstd(b"ab"), rubbish].concat()), (b"ab".to_vec(), Some(ErrorKind::InvalidData)));
     }
 

@@ -80,6 +80,20 @@ fn a_pcapng_cut_anywhere_gives_its_whole_blocks_and_the_offset_of_the_broken_one
 }
 
 #[test]
+fn packets_without_a_time_are_remarked_unless_one_before_them_has_one() {
+    let start = || Ng::new(Order::Little).interface(1, 0, &[]);
+    let remarks = |file: Ng| {
+        let mut capture = open(file.bytes);
+        assert_eq!(drain(&mut capture).1, None);
+        capture.remarks().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = remarks(start().simple(1, b"a").simple(1, b"b").enhanced(0, 9, b"c").simple(1, b"d"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("call.pcap: 2 packets carry no time"), "{told:?}");
+    assert!(remarks(start().enhanced(0, 9, b"c").simple(1, b"d")).is_empty());
+}
+
+#[test]
 fn damage_says_what_is_missing_and_is_told_once() {
     let file = simple_pcap(&[(1, 0, b"first")]);
     let mut capture = open(file[..file.len() - 2].to_vec());
