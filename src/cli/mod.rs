@@ -7,6 +7,7 @@
 pub mod check;
 pub mod explain;
 pub mod replay;
+mod screen;
 pub mod show;
 
 use std::ffi::OsString;
@@ -149,7 +150,7 @@ pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
         Ok(code) => code,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringback: can't write the output: {error}");
+            eprintln!("ringback: can't write the output: {error}; make room or write elsewhere");
             ExitCode::FAILURE
         }
     }

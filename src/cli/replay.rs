@@ -1,20 +1,19 @@
 //! `ringback replay`: captures through the whole engine, told on standard output and into a folder.
 
 use std::fs;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use super::show::{self, csv, table};
-use super::{Format, ReplayArgs, USAGE};
+use super::screen::{Screen, Total};
+use super::{ReplayArgs, USAGE, show};
 use crate::engine::Summary;
-use crate::event::{Event, JournalEntry, Review, Task, json};
-use crate::replay::{self, LastStates, OutDir, Sink, Stopped};
+use crate::replay::{self, OutDir, Stopped};
 use crate::settings::Settings;
-use crate::source::{self, CaptureFile};
+use crate::source::{self, CaptureFile, Plan};
+use crate::time::Timestamp;
 
 /// Replays what was named: each scenario for itself, everything else as one run.
 pub fn run(args: ReplayArgs) -> ExitCode {
@@ -22,6 +21,10 @@ pub fn run(args: ReplayArgs) -> ExitCode {
 }
 
 fn replay(args: &ReplayArgs) -> io::Result<ExitCode> {
+    if args.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        eprintln!("ringback: - is given twice; standard input can be read once only");
+        return Ok(ExitCode::from(USAGE));
+    }
     let plan = match source::plan(&args.captures) {
         Ok(plan) => plan,
         Err(error) => {
@@ -29,7 +32,11 @@ fn replay(args: &ReplayArgs) -> io::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    if let Some((first, name)) = begins_after(&plan, args) {
+        return Ok(too_early(first, &name));
+    }
     let mut all_well = true;
+    let mut total = Total::default();
     for run in &plan.runs {
         let scenario = run.scenario.as_ref();
         let config = args.config.as_deref().or(scenario.and_then(|scenario| scenario.config.as_deref()));
@@ -39,40 +46,75 @@ fn replay(args: &ReplayArgs) -> io::Result<ExitCode> {
         };
         let out = args.out.as_deref().map(|out| folder(out, scenario.map(|scenario| scenario.name.as_str())));
         let named = scenario.filter(|_| plan.runs.len() > 1).map(|scenario| scenario.name.as_str());
-        all_well &= one(args, &run.captures, settings, out.as_deref(), named)?;
+        match one(args, &run.captures, settings, Place { out: out.as_deref(), named }, &mut total)? {
+            Ok(whole) => all_well &= whole,
+            Err(code) => return Ok(code),
+        }
+    }
+    if plan.runs.len() > 1 {
+        total.tell(args.format, args.out.is_some())?;
     }
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One run; tells whether all of its input could be read.
+/// The first capture that begins only after outreach was to end, as far as that is known before it is read.
+fn begins_after(plan: &Plan, args: &ReplayArgs) -> Option<(Timestamp, String)> {
+    let firsts = plan.runs.iter().filter_map(|run| {
+        let begin = |capture: &CaptureFile| Some((capture.begins()?, capture.path.display().to_string()));
+        run.captures.iter().filter_map(begin).min()
+    });
+    firsts.filter(|(first, _)| args.until.is_before(*first)).min()
+}
+
+fn too_early(first: Timestamp, name: &str) -> ExitCode {
+    let first = show::local(first, &TimeZone::UTC);
+    eprintln!(
+        "ringback: --until is before the first packet of {}, of {first}; give a later time, or a length as 72h",
+        show::clean(name)
+    );
+    ExitCode::from(USAGE)
+}
+
+/// Where the output of a run goes, and what it is called among several.
+struct Place<'a> {
+    out: Option<&'a Path>,
+    named: Option<&'a str>,
+}
+
+/// One run; tells whether all of its input could be read, or the exit status if it couldn't begin.
 fn one(
     args: &ReplayArgs,
     captures: &[CaptureFile],
     settings: Settings,
-    out: Option<&Path>,
-    named: Option<&str>,
-) -> io::Result<bool> {
+    place: Place<'_>,
+    total: &mut Total,
+) -> io::Result<Result<bool, ExitCode>> {
     let tz = settings.site.tz.clone();
-    let out = out.map(|out| OutDir::create(out).map_err(|error| told(error, out))).transpose()?;
+    let out = place.out.map(OutDir::create).transpose()?;
     let mut screen = Screen::new(args.format, tz, out);
-    screen.begin(named)?;
+    screen.begin(place.named)?;
     let run = replay::Run { captures, settings, until: args.until };
     let bar = screen.bar.clone();
-    let place = named.map(|name| format!("{}/", show::clean(name))).unwrap_or_default();
-    let done = replay::run(run, &mut screen, |damage| bar.suspend(|| eprintln!("ringback: {place}{damage}")));
+    let named = place.named.map(|name| format!("{}/", show::clean(name))).unwrap_or_default();
+    let done = replay::run(run, &mut screen, |told| bar.suspend(|| eprintln!("ringback: {named}{told}")));
     screen.bar.finish_and_clear();
     match done {
         Ok(summary) => {
             let whole = summary.damage.is_empty();
-            unread(&summary, &place);
-            screen.end(&summary)?;
-            Ok(whole)
+            unread(&summary, &named);
+            screen.end(&summary, total)?;
+            Ok(Ok(whole))
         }
-        Err(Stopped::Output(error)) => Err(error),
-        Err(Stopped::Input(error)) => {
-            eprintln!("ringback: {error}");
+        Err(stopped) => {
             screen.discard();
-            Ok(false)
+            match stopped {
+                Stopped::Output(error) => Err(error),
+                Stopped::Before(first) => Ok(Err(too_early(first, "the capture"))),
+                Stopped::Input(error) => {
+                    eprintln!("ringback: {error}");
+                    Ok(Ok(false))
+                }
+            }
         }
     }
 }
@@ -113,126 +155,6 @@ fn told(error: io::Error, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Standard output and the output folder.
-struct Screen {
-    format: Format,
-    look: table::Look,
-    stdout: BufWriter<StdoutLock<'static>>,
-    bar: ProgressBar,
-    out: Option<OutDir>,
-    /// The line being written.
-    line: Vec<u8>,
-    messages: LastStates,
-    tasks: Vec<Task>,
-    reviews: Vec<Review>,
-}
-
-impl Screen {
-    fn new(format: Format, tz: TimeZone, out: Option<OutDir>) -> Screen {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Screen {
-            format,
-            look: table::Look { tz, colour },
-            stdout: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
-            bar,
-            out,
-            line: Vec::new(),
-            messages: LastStates::default(),
-            tasks: Vec::new(),
-            reviews: Vec::new(),
-        }
-    }
-
-    fn begin(&mut self, named: Option<&str>) -> io::Result<()> {
-        match self.format {
-            Format::Json => Ok(()),
-            Format::Csv => writeln!(self.stdout, "{}", csv::HEAD),
-            Format::Table => {
-                if let Some(name) = named {
-                    writeln!(self.stdout, "{}", table::heading(&show::clean(name), &self.look))?;
-                }
-                writeln!(self.stdout, "{}", table::head(&self.look))
-            }
-        }
-    }
-
-    fn end(mut self, summary: &Summary) -> io::Result<()> {
-        if self.format == Format::Table {
-            self.tell_outreach()?;
-            let Summary { calls, missed, sip_messages, .. } = summary;
-            let packets = summary.flow.packets;
-            let s = if *calls == 1 { "" } else { "s" };
-            writeln!(
-                self.stdout,
-                "\n{calls} call{s}, {missed} missed, in {sip_messages} SIP messages of {packets} packets\n"
-            )?;
-        }
-        self.stdout.flush()?;
-        self.out.map_or(Ok(()), |out| out.finish(summary))
-    }
-
-    fn discard(self) {
-        if let Some(out) = self.out {
-            out.discard();
-        }
-    }
-
-    fn tell_outreach(&mut self) -> io::Result<()> {
-        for (heading, lines) in [
-            (
-                "TEXTS",
-                self.messages
-                    .list()
-                    .iter()
-                    .map(|message| table::message(message, &self.look))
-                    .collect::<Vec<_>>(),
-            ),
-            ("TASKS", self.tasks.iter().map(|task| table::task(task, &self.look)).collect()),
-            ("REVIEWS", self.reviews.iter().map(table::review).collect()),
-        ] {
-            if !lines.is_empty() {
-                writeln!(self.stdout, "\n{}", table::heading(heading, &self.look))?;
-            }
-            for line in lines {
-                writeln!(self.stdout, "{line}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Sink for Screen {
-    fn entry(&mut self, entry: &JournalEntry) -> io::Result<()> {
-        match (&entry.event, self.format) {
-            (Event::Call(record), Format::Table) => {
-                writeln!(self.stdout, "{}", table::call(record, &self.look))?
-            }
-            (Event::Call(record), Format::Csv) => {
-                writeln!(self.stdout, "{}", csv::line(record, &self.look.tz))?
-            }
-            (Event::Call(record), Format::Json) => {
-                self.line.clear();
-                json::call(&mut self.line, record);
-                self.line.push(b'\n');
-                self.stdout.write_all(&self.line)?;
-            }
-            (Event::Message(message), Format::Table) => self.messages.keep(message),
-            (Event::Task(task), Format::Table) => self.tasks.push(task.clone()),
-            (Event::Review(review), Format::Table) => self.reviews.push(review.clone()),
-            _ => {}
-        }
-        self.out.as_mut().map_or(Ok(()), |out| out.entry(entry))
-    }
-
-    fn read(&mut self, bytes: u64, of: u64) {
-        self.bar.set_length(of);
-        self.bar.set_position(bytes);
-    }
-}
-
 /// Reads one of the files a replay wrote, a value a line.
 pub(super) fn lines<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
     let text = fs::read_to_string(path).map_err(|error| told(error, path))?;
@@ -244,5 +166,3 @@ pub(super) fn lines<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<V
     };
     text.lines().enumerate().map(value).collect()
 }
-
-const BUFFER: usize = 64 * 1024;

@@ -6,13 +6,14 @@
 mod messages;
 mod outdir;
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
 use crate::engine::{Engine, Input, Output, Summary};
 use crate::event::{JournalEntry, Message, MessageState, Receipt};
 use crate::settings::Settings;
-use crate::source::{CaptureFile, Damage, Merge, PacketSource};
+use crate::source::{CaptureFile, Merge, PacketSource};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::TapId;
 
@@ -36,6 +37,13 @@ pub enum Until {
     At(Timestamp),
 }
 
+impl Until {
+    /// Whether nothing of a capture that begins at `first` is left to be played out.
+    pub fn is_before(self, first: Timestamp) -> bool {
+        matches!(self, Until::At(at) if at < first)
+    }
+}
+
 /// What a run needs.
 pub struct Run<'a> {
     /// The captures, merged by time.
@@ -53,10 +61,16 @@ pub enum Stopped {
     Input(crate::source::InputError),
     /// The output couldn't be written.
     Output(io::Error),
+    /// Outreach was to end before the first packet, which was captured then.
+    Before(Timestamp),
 }
 
-/// Runs captures through the engine into `sink`; tells each damage as it is met.
-pub fn run(run: Run<'_>, sink: &mut dyn Sink, mut damaged: impl FnMut(&Damage)) -> Result<Summary, Stopped> {
+/// Runs captures through the engine into `sink`; tells each damage as it is met, and what was odd.
+pub fn run(
+    run: Run<'_>,
+    sink: &mut dyn Sink,
+    mut told: impl FnMut(&dyn Display),
+) -> Result<Summary, Stopped> {
     let mut merge = Merge::open(run.captures, TapId(0)).map_err(Stopped::Input)?;
     let mut engine = Engine::new(&run.settings, SEED);
     engine.name_taps(run.captures.iter().map(|capture| Arc::from(capture.name.as_str())).collect());
@@ -65,12 +79,15 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink, mut damaged: impl FnMut(&Damage)) 
         match next {
             Ok(packet) => {
                 let at = packet.at;
+                if last.is_none() && run.until.is_before(at) {
+                    return Err(Stopped::Before(at));
+                }
                 last = Some(last.map_or(at, |last: Timestamp| last.max(at)));
                 engine.handle(at, Input::Packet(packet));
                 drain(&mut engine, sink)?;
             }
             Err(damage) => {
-                damaged(&damage);
+                told(&damage);
                 damages.push(damage);
             }
         }
@@ -78,6 +95,9 @@ pub fn run(run: Run<'_>, sink: &mut dyn Sink, mut damaged: impl FnMut(&Damage)) 
         if packets.is_multiple_of(PROGRESS) {
             sink.read(merge.bytes_read(), merge.bytes_total());
         }
+    }
+    for remark in merge.take_remarks() {
+        told(&remark);
     }
     if let Some(last) = last {
         engine.handle(last, Input::End);

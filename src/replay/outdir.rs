@@ -16,11 +16,21 @@ pub struct OutDir {
     journal: BufWriter<File>,
     tasks: BufWriter<File>,
     messages: LastStates,
+    /// Whether the folder wasn't there before.
+    made: bool,
 }
 
 impl OutDir {
     /// Makes the folder and begins its files; what an earlier run left there stays until `finish`.
+    ///
+    /// # Errors
+    /// What the operating system says, here and below with the folder's path.
     pub fn create(folder: &Path) -> io::Result<OutDir> {
+        OutDir::begin(folder).map_err(|error| at(folder, error))
+    }
+
+    fn begin(folder: &Path) -> io::Result<OutDir> {
+        let made = !folder.exists();
         fs::create_dir_all(folder)?;
         let begin =
             |name| File::create(temporary(folder, name)).map(|file| BufWriter::with_capacity(BUFFER, file));
@@ -30,25 +40,35 @@ impl OutDir {
             tasks: begin(TASKS)?,
             folder: folder.to_owned(),
             messages: LastStates::default(),
+            made,
         })
     }
 
     /// Writes what an entry says into the files it belongs to.
     pub fn entry(&mut self, entry: &JournalEntry) -> io::Result<()> {
-        line(&mut self.journal, |out| json::entry(out, entry))?;
-        match &entry.event {
-            Event::Call(record) => line(&mut self.calls, |out| json::call(out, record)),
-            Event::Task(task) => line(&mut self.tasks, |out| json::value(out, task)),
-            Event::Message(message) => {
-                self.messages.keep(message);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        let written =
+            line(&mut self.journal, |out| json::entry(out, entry)).and_then(|()| match &entry.event {
+                Event::Call(record) => line(&mut self.calls, |out| json::call(out, record)),
+                Event::Task(task) => line(&mut self.tasks, |out| json::value(out, task)),
+                Event::Message(message) => {
+                    self.messages.keep(message);
+                    Ok(())
+                }
+                _ => Ok(()),
+            });
+        written.map_err(|error| at(&self.folder, error))
     }
 
-    /// Completes the files and gives them their names.
+    /// Completes the files and gives them their names; removes what was begun if that can't be done.
     pub fn finish(mut self, summary: &Summary) -> io::Result<()> {
+        self.complete(summary).map_err(|error| {
+            let error = at(&self.folder, error);
+            self.discard();
+            error
+        })
+    }
+
+    fn complete(&mut self, summary: &Summary) -> io::Result<()> {
         let mut messages = BufWriter::new(File::create(temporary(&self.folder, MESSAGES))?);
         for message in self.messages.list() {
             line(&mut messages, |out| json::value(out, message))?;
@@ -60,19 +80,26 @@ impl OutDir {
             writer.flush()?;
             writer.get_ref().sync_all()?;
         }
-        for name in [CALLS, JOURNAL, TASKS, MESSAGES, SUMMARY] {
+        for name in FILES {
             fs::rename(temporary(&self.folder, name), self.folder.join(name))?;
         }
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Removes what was begun.
+    /// Removes what was begun, and the folder if it was made for it.
     pub fn discard(self) {
-        for name in [CALLS, JOURNAL, TASKS] {
-            let _ = fs::remove_file(temporary(&self.folder, name));
+        let OutDir { folder, made, .. } = self;
+        for name in FILES {
+            let _ = fs::remove_file(temporary(&folder, name));
         }
-        let _ = fs::remove_dir(&self.folder);
+        if made {
+            let _ = fs::remove_dir(&folder);
+        }
     }
+}
+
+fn at(folder: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
 }
 
 fn temporary(folder: &Path, name: &str) -> PathBuf {
@@ -91,6 +118,8 @@ const JOURNAL: &str = "journal.jsonl";
 const TASKS: &str = "tasks.jsonl";
 const MESSAGES: &str = "messages.jsonl";
 const SUMMARY: &str = "summary.json";
+
+const FILES: [&str; 5] = [CALLS, JOURNAL, TASKS, MESSAGES, SUMMARY];
 
 const BUFFER: usize = 64 * 1024;
 

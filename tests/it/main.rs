@@ -5,5 +5,6 @@ mod config;
 mod explain;
 mod layers;
 mod replay;
+mod robust;
 mod schemas;
 mod torture;
