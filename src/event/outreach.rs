@@ -56,8 +56,8 @@ pub struct Message {
     pub sent: Option<Timestamp>,
     /// `sms` or `email`.
     pub channel: Cow<'static, str>,
-    /// To whom.
-    pub to: Number,
+    /// To whom: a number, or digits as sent, which are never texted.
+    pub to: Party,
     /// From which number; none if no sender is configured.
     pub from: Option<Number>,
     /// The template.

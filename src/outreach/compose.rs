@@ -39,7 +39,7 @@ pub fn is_known(settings: &Settings, variable: &Variable) -> bool {
 }
 
 /// The text of a step, planned; its body is empty where the template can't be filled.
-pub(super) fn message(plan: &Plan, at: usize, (to, due): (Number, Timestamp), case: &str) -> Option<Message> {
+pub(super) fn message(plan: &Plan, at: usize, (to, due): (&Party, Timestamp), case: &str) -> Option<Message> {
     let step = plan.step(at)?;
     let Action::Sms { template } = &step.action else {
         return None;
@@ -57,7 +57,7 @@ pub(super) fn message(plan: &Plan, at: usize, (to, due): (Number, Timestamp), ca
         due,
         sent: None,
         channel: "sms".into(),
-        to,
+        to: to.clone(),
         from: sender.and_then(|(_, gateway)| gateway.from),
         template: template.clone(),
         variant: variant.and_then(|variant| variant.id.clone()),

@@ -57,7 +57,7 @@ pub fn message(message: &Message, look: &Look) -> String {
     let mut text = format!("message {}\n", clean(&message.key));
     let why = message.why.as_deref().map(|why| format!(": {}", sentence(why))).unwrap_or_default();
     let _ = writeln!(text, "  {}{why}", message.state.word());
-    let _ = writeln!(text, "  due {}, to {}", local(message.due, &look.tz), message.to.e164());
+    let _ = writeln!(text, "  due {}, to {}", local(message.due, &look.tz), clean(&message.to.shown()));
     let _ = writeln!(
         text,
         "  template {}, {} segment(s) of {}",

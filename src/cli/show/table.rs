@@ -55,7 +55,8 @@ pub fn message(message: &Message, look: &Look) -> String {
         (state, _) => state.word().to_owned(),
     };
     let at = local(message.sent.unwrap_or(message.due), &look.tz);
-    let head = format!("{at:<25}  {:<16}  {state}  [{}]", message.to.e164(), clean(&message.key));
+    let head =
+        format!("{at:<25}  {:<16}  {state}  [{}]", fit(&clean(&message.to.shown()), 16), clean(&message.key));
     format!("{head}\n{}", wrapped(&clean(&message.body)))
 }
 

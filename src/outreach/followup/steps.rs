@@ -41,7 +41,7 @@ impl Followup {
         let Some(id) = self.cases.get(no).map(|case| case.id.clone()) else { return };
         let values = compose::values(&settings, settings.lines.get(line), seen, &id);
         let mut plan = Plan { settings, line, sequence, call: seen.call, values, steps: Vec::new() };
-        let to = presence::caller(seen).and_then(Party::number);
+        let to = presence::caller(seen);
         for at in 0..plan.sequence().map_or(0, |sequence| sequence.steps.len()) {
             let progress = self.planned(&plan, (no, at), to, (&id, seen.at));
             let planned = progress.message.iter().map(|message| (seen.at, Event::Message(message.clone())));
@@ -60,7 +60,7 @@ impl Followup {
         &mut self,
         plan: &Plan,
         (no, at): (CaseNo, usize),
-        to: Option<Number>,
+        to: Option<&Party>,
         (case, ended): (&str, Timestamp),
     ) -> Progress {
         let step = plan.step(at);
@@ -158,12 +158,12 @@ impl Followup {
                 stop(message, MessageState::Deferred, Why::CallInProgress);
             }
         }
-        let to = message.to;
+        let to = message.to.number();
         out.push((now, Event::Message(message.clone())));
         match asked {
             Ok(()) => {
                 case.last = case.last.max(now);
-                self.count(to, now);
+                to.into_iter().for_each(|to| self.count(to, now));
             }
             Err(Stop::Skip(Why::Disabled) | Stop::Hold) => {}
             Err(Stop::Skip(why)) => self.ensure_task(no, why, now, out),
@@ -183,8 +183,10 @@ impl Followup {
             return Err(Stop::Hold);
         }
         trail.allow("exits", None);
-        trail.ask("textable", gates::textable(settings, message.to))?;
-        let texted = self.texted.get(&message.to).copied().unwrap_or(0);
+        let number = message.to.number().ok_or(Why::NoNumber);
+        let textable = number.and_then(|number| gates::textable(settings, number).map(|()| number));
+        trail.ask("textable", textable.map(drop))?;
+        let texted = textable.ok().and_then(|number| self.texted.get(&number)).copied().unwrap_or(0);
         trail.ask("cap", gates::cap(settings.caps.per_number, texted))?;
         trail.ask("template", only_if(!message.body.is_empty(), Why::TemplateError))?;
         trail.ask("sender", only_if(message.gateway.is_some(), Why::NoSender))?;

@@ -494,17 +494,25 @@ fn numbers_that_take_no_texts_leave_a_task() {
 }
 
 #[test]
-fn a_caller_without_a_number_gets_a_task() {
-    for caller in [None, Some(Party::Digits("6001".into()))] {
-        let mut alone = settings();
-        alone.sequences[0].steps.truncate(1);
-        let mut office = Office::new(&alone);
-        office.call(&CallSeen { caller, ..ended(1, friday_night(), Outcome::Abandoned) });
-        office.finish();
-        assert!(office.messages().is_empty());
-        let [task] = office.tasks()[..] else { panic!("{:?}", office.tasks()) };
-        assert_eq!(task.why.as_deref(), Some("no_number"));
-    }
+fn a_caller_without_a_number_gets_a_skipped_text_and_a_task() {
+    let caller = Some(Party::Digits("6001".into()));
+    let call = CallSeen { caller, ..ended(1, friday_night(), Outcome::Abandoned) };
+    assert_eq!(skipped_with_a_task(&settings(), &call), "no_number");
+    let mut alone = settings();
+    alone.sequences[0].steps.truncate(1);
+    assert_eq!(skipped_with_a_task(&alone, &call), "no_number");
+}
+
+#[test]
+fn a_caller_who_sent_nothing_gets_a_task_and_no_text_that_names_nobody() {
+    let mut alone = settings();
+    alone.sequences[0].steps.truncate(1);
+    let mut office = Office::new(&alone);
+    office.call(&CallSeen { caller: None, ..ended(1, friday_night(), Outcome::Abandoned) });
+    office.finish();
+    assert!(office.messages().is_empty());
+    let [task] = office.tasks()[..] else { panic!("{:?}", office.tasks()) };
+    assert_eq!(task.why.as_deref(), Some("no_number"));
 }
 
 #[test]
@@ -758,7 +766,7 @@ proptest::proptest! {
             office.until(phase.at);
             for (_, event) in &office.events[before..] {
                 if let Event::Message(message) = event && message.state == MessageState::Submitted {
-                    assert!(up.get(&Party::Number(message.to)).is_none_or(|calls| *calls == 0));
+                    assert!(up.get(&message.to).is_none_or(|calls| *calls == 0));
                 }
             }
             office.followup.call_seen(phase, &mut office.events);
