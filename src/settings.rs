@@ -1,7 +1,10 @@
 //! What a configuration means, as plain data: filled by `config`, read by the core.
 //!
-//! Everything here is already validated: ids resolve, patterns compile, zones exist. `Settings::default()`
+//! `profile` holds what is known about makes of PBX. Everything here is already validated: ids resolve, patterns compile, zones exist. `Settings::default()`
 //! is a replay without a configuration: calls are judged, nobody is contacted.
+
+mod generic;
+mod profile;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,6 +15,12 @@ use regex_lite::Regex;
 
 use crate::phone::Number;
 use crate::time::Span;
+
+pub use profile::{
+    CallerFrom, Correlate, Coverage, Diversion, DivertedFor, Dtmf, EarlyMedia, Elsewhere, End, HeaderPattern,
+    Identity, KeyFrom, MailboxFrom, MediaHabits, Place, Profile, Quirk, Recognition, Sender, Shown, Style,
+    Unverified, recognise,
+};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +43,8 @@ pub struct Settings {
     pub templates: BTreeMap<String, Template>,
     /// `[sequence.ID]`, in file order.
     pub sequences: Vec<Sequence>,
+    /// Why nobody is texted: deciding keys of the profile that rest on nothing; none if texts may leave.
+    pub unverified: Option<Unverified>,
 }
 
 /// Who the business is.
@@ -60,6 +71,8 @@ pub struct Pbx {
     pub numbers: Numbers,
     /// `[pbx.judge]`.
     pub judge: Judge,
+    /// What is known about its make.
+    pub profile: Profile,
 }
 
 /// Who is who on the wire.
@@ -95,6 +108,8 @@ pub struct Numbers {
     pub strip: Vec<Regex>,
     /// The business's own numbers besides those of lines.
     pub dids: Vec<Number>,
+    /// The country whose national forms are completed where the site names none; permits no text.
+    pub country: Option<String>,
 }
 
 /// Where verdicts turn.

@@ -16,6 +16,7 @@ pub(super) type Text = Option<Spanned<String>>;
 pub(super) type Whole = Option<Spanned<i64>>;
 pub(super) type Flag = Option<Spanned<bool>>;
 pub(super) type Texts = Option<Vec<Spanned<String>>>;
+pub(super) type Listed = Option<Spanned<Vec<Spanned<String>>>>;
 pub(super) type Sub<T> = Option<Spanned<Table<T>>>;
 pub(super) type Many<T> = Option<Vec<Spanned<Table<T>>>>;
 pub(super) type Named<T> = Option<BTreeMap<Spanned<String>, Spanned<Table<T>>>>;
@@ -59,6 +60,8 @@ pub(super) struct Site {
 #[derive(Debug, Shape)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pbx {
+    pub profile: Text,
+    pub unverified_ok: Text,
     pub roles: Sub<Roles>,
     pub numbers: Sub<Numbers>,
     pub judge: Sub<Judge>,
@@ -67,11 +70,11 @@ pub(super) struct Pbx {
 #[derive(Debug, Shape)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Roles {
-    pub trunk_peers: Texts,
-    pub pbx_hosts: Texts,
-    pub phone_nets: Texts,
-    pub voicemail_hosts: Texts,
-    pub voicemail_pilots: Texts,
+    pub trunk_peers: Listed,
+    pub pbx_hosts: Listed,
+    pub phone_nets: Listed,
+    pub voicemail_hosts: Listed,
+    pub voicemail_pilots: Listed,
 }
 
 #[derive(Debug, Shape)]
@@ -79,8 +82,8 @@ pub(super) struct Roles {
 pub(super) struct Numbers {
     pub area_code: Text,
     pub extension: Text,
-    pub strip: Texts,
-    pub dids: Texts,
+    pub strip: Listed,
+    pub dids: Listed,
 }
 
 #[derive(Debug, Shape)]
@@ -246,6 +249,14 @@ impl OneOrMany {
         match value.into_inner() {
             OneOrMany::One(text) => vec![Spanned::new(span, text)],
             OneOrMany::Many(texts) => texts,
+        }
+    }
+
+    /// The same of a value that is kept.
+    pub fn listed(value: &Spanned<OneOrMany>) -> Vec<Spanned<String>> {
+        match value.get_ref() {
+            OneOrMany::One(text) => vec![Spanned::new(value.span(), text.clone())],
+            OneOrMany::Many(texts) => texts.clone(),
         }
     }
 }

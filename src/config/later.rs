@@ -30,7 +30,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "uas",
         ],
     ),
-    ("pbx", &["profile", "unverified_ok"]),
     ("line", &["class", "recording"]),
     (
         "gateway.*",

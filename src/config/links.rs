@@ -1,5 +1,6 @@
 //! What only the whole configuration shows: ids that lead nowhere, and what may surprise.
 
+use super::profile;
 use super::reading::{Reading, Reference};
 use super::spot::{Spot, instead};
 use super::wording;
@@ -9,9 +10,18 @@ use crate::settings::{Action, InboundConsent, Step};
 pub(super) fn check(reading: &mut Reading<'_>) {
     references(reading);
     wording::check(reading);
+    profile(reading);
     if let Some(sequence) = reading.settings.sequences.first().map(|sequence| sequence.id.clone()) {
         let at = reading.defined.get(&("sequence", sequence)).copied().unwrap_or(START);
         outreach(reading, at);
+    }
+}
+
+/// Whether texts may rest on the profile.
+fn profile(reading: &mut Reading<'_>) {
+    let wanting = profile::judge(&reading.settings.pbx.profile.name, &reading.keys);
+    if reading.accepted.is_none() {
+        reading.settings.unverified = wanting;
     }
 }
 
@@ -73,9 +83,26 @@ fn surprises(reading: &Reading<'_>, at: Spot, site: Spot) -> Vec<(Spot, String)>
         let told = "at most one response goes out in a case: of the sms steps only the first sends";
         warnings.push((at, told.to_owned()));
     }
+    warnings.extend(unverified(reading, at));
     warnings.extend(consent(reading, at));
     warnings.extend(silent_lines(reading));
     warnings
+}
+
+/// What the profile lacks before anybody is texted, and what to do about it.
+fn unverified(reading: &Reading<'_>, at: Spot) -> Option<(Spot, String)> {
+    let unverified = reading.settings.unverified.as_ref()?;
+    let spot = reading.defined.get(&("pbx.profile", String::new())).copied().unwrap_or(at);
+    let keys = unverified.keys.join(", ");
+    let cure = match unverified.keys.as_slice() {
+        [roles] if roles == "roles" => "write trunk_peers and pbx_hosts in [pbx.roles]".to_owned(),
+        _ => "write what you know in [pbx.roles], or say unverified_ok = \"why\" in [pbx]".to_owned(),
+    };
+    Some((spot, format!("texts stay tasks: {} is unverified in {keys}; {cure}", named(&unverified.profile))))
+}
+
+fn named(profile: &str) -> String {
+    format!("profile `{profile}`")
 }
 
 fn consent(reading: &Reading<'_>, at: Spot) -> Option<(Spot, String)> {

@@ -13,6 +13,7 @@ mod line;
 mod links;
 mod outreach;
 mod pbx;
+pub mod profile;
 mod reading;
 mod shape;
 mod site;
@@ -31,6 +32,8 @@ pub use spot::Problem;
 
 use crate::settings::Settings;
 use crate::time::Span;
+pub use profile::Key;
+use profile::{Profiled, Wanted};
 use reading::Reading;
 use spot::{Problems, Source, Spot};
 
@@ -44,6 +47,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What may surprise, in the order of files and lines.
     pub warnings: Vec<Problem>,
+    /// Each key of the PBX's profile, the site's own over it, and where it is known from.
+    pub keys: Vec<Key>,
 }
 
 /// Why a configuration can't be used.
@@ -60,6 +65,14 @@ pub enum Refused {
 /// # Errors
 /// A file can't be read, or anything in one isn't as it must be.
 pub fn load(path: &Path) -> Result<Loaded, Refused> {
+    load_under(path, None)
+}
+
+/// The same under a profile that was asked for by name or path, whatever `[pbx]` says.
+///
+/// # Errors
+/// As for [`load`], or there is no such profile.
+pub fn load_under(path: &Path, profile: Option<&str>) -> Result<Loaded, Refused> {
     let mut problems = Problems::default();
     let mut files = vec![path.to_owned()];
     files.extend(rules_beside(path)?);
@@ -69,19 +82,43 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
         shapes.extend(shape::read(&mut problems, file).map(|shape| (file, shape)));
     }
     let whole = shapes.len() == problems.files();
+    let found = profiled(&mut problems, &shapes, profile)?;
     let mut reading = Reading::new(&mut problems);
+    reading.settings.pbx = found.pbx;
+    reading.keys = found.keys;
     for (file, shape) in shapes {
         reading.take_in(file, shape);
     }
     if whole {
         links::check(&mut reading);
     }
-    let settings = reading.into_settings();
+    let Reading { settings, keys, .. } = reading;
     let list = problems.into_list();
     match list.iter().all(|problem| problem.warning) {
-        true => Ok(Loaded { settings, warnings: list }),
+        true => Ok(Loaded { settings, warnings: list, keys }),
         false => Err(Refused::Wrong(list)),
     }
+}
+
+/// The profile that was asked for, else that of `[pbx]`, else generic; generic too where there is none such,
+/// which is told.
+fn profiled(
+    problems: &mut Problems,
+    shapes: &[(usize, file::File)],
+    asked: Option<&str>,
+) -> Result<Profiled, Refused> {
+    let generic = Wanted { name: "generic", folder: Path::new(""), by: None };
+    if let Some(name) = asked {
+        return profile::read(problems, &Wanted { name, ..generic }, None);
+    }
+    let named = shapes.iter().find_map(|(file, shape)| {
+        let name = shape.pbx.as_ref()?.get_ref().0.profile.as_ref()?;
+        Some((*file, name))
+    });
+    let Some((file, name)) = named else { return profile::read(problems, &generic, None) };
+    let folder = problems.source(file).path.parent().map(Path::to_owned).unwrap_or_default();
+    let by = Some(Spot::new(file, name.span()));
+    profile::read(problems, &Wanted { name: name.get_ref(), folder: &folder, by }, None)
 }
 
 /// A length of time as configurations write it: `20s`, `10m`, `1h`, `2d`.

@@ -3,12 +3,13 @@
 //! A value that is wrong is told and left out; the settings are thrown away in the end if anything was.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 
 use super::file::{File, Many, Named, Sub, Table, Text, Texts, Whole};
 use super::later;
+use super::profile::Key;
 use super::spot::{Problems, Spot, instead};
 use super::value::{self, Wrong};
 use super::wording::Said;
@@ -24,6 +25,10 @@ pub(super) struct Reading<'p> {
     pub references: Vec<Reference>,
     /// Each text of a template.
     pub said: Vec<Said>,
+    /// The keys of the PBX and where each is known from.
+    pub keys: Vec<Key>,
+    /// Why the site accepts what is unverified.
+    pub accepted: Option<String>,
     /// The file being taken in.
     file: usize,
 }
@@ -53,12 +58,15 @@ impl<'p> Reading<'p> {
             defined: BTreeMap::new(),
             references: Vec::new(),
             said: Vec::new(),
+            keys: Vec::new(),
+            accepted: None,
             file: 0,
         }
     }
 
-    pub fn into_settings(self) -> Settings {
-        self.settings
+    /// A reading of one file that is no configuration.
+    pub fn of(problems: &'p mut Problems, file: usize) -> Reading<'p> {
+        Reading { file, ..Reading::new(problems) }
     }
 
     /// Takes in one file.
@@ -204,7 +212,23 @@ impl<'p> Reading<'p> {
 
     /// The meanings of a list; what has none is told and left out.
     pub fn list<T>(&mut self, key: &str, texts: Texts, meaning: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
-        texts.unwrap_or_default().iter().filter_map(|text| self.parse(key, text, &meaning)).collect()
+        self.meanings(key, &texts.unwrap_or_default(), meaning)
+    }
+
+    /// The meanings of a list that is there.
+    pub fn meanings<T>(
+        &mut self,
+        key: &str,
+        texts: &[Spanned<String>],
+        meaning: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        texts.iter().filter_map(|text| self.parse(key, text, &meaning)).collect()
+    }
+
+    /// A value as it is written, on one line.
+    pub fn raw(&self, span: Range<usize>) -> String {
+        let text = self.problems.source(self.file).text.get(span).unwrap_or_default();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// One of a few words, as its index; words of later versions are refused by name.

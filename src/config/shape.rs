@@ -5,12 +5,11 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::example;
-use super::file::File;
 use super::later;
 use super::spot::{Problems, Spot, instead, nearest};
 use super::syntax;
@@ -18,7 +17,7 @@ use super::value;
 use crate::phone::Number;
 
 /// Reads one file; none if it isn't TOML, which has been told then.
-pub(super) fn read(problems: &mut Problems, file: usize) -> Option<File> {
+pub(super) fn read<T: DeserializeOwned>(problems: &mut Problems, file: usize) -> Option<T> {
     let text = problems.source(file).text.clone();
     let (mut tree, errors) = DeTable::parse_recoverable(&text);
     if !errors.is_empty() {
@@ -26,7 +25,7 @@ pub(super) fn read(problems: &mut Problems, file: usize) -> Option<File> {
         return None;
     }
     for _ in 0..MOST {
-        match File::deserialize(Deserializer::from(tree.clone())) {
+        match T::deserialize(Deserializer::from(tree.clone())) {
             Ok(shape) => return Some(shape),
             Err(error) => take_out(problems, file, &mut tree, &error)?,
         }

@@ -324,6 +324,14 @@ pub(super) fn text(text: &str) -> Result<String, Wrong> {
     }
 }
 
+/// A reason that somebody gives.
+pub(super) fn reason(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "" => Err("it is empty; write why, as \"tested with our carrier on 2026-11-20\"".to_owned()),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
 /// An area code of three digits.
 pub(super) fn area_code(text: &str) -> Result<String, Wrong> {
     match text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with(['0', '1']) {
