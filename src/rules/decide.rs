@@ -133,6 +133,7 @@ impl Route {
     fn outreach(&mut self, settings: &Settings, line: usize, state: State) -> End {
         // Without consent the texts of the sequence are skipped one by one; its tasks are made.
         let _ = self.trail.ask("consent", gates::consent(&settings.consent));
+        let _ = self.trail.ask_profile(settings);
         match pick(&settings.sequences, CLASS, state) {
             Some((sequence, found)) => {
                 self.trail.allow("sequence", Some(Cow::Owned(found.id.clone())));

@@ -35,6 +35,16 @@ impl Trail {
         asked
     }
 
+    /// The profile's gate, which stands in the trail only where it refuses: with a gate of the profile's name.
+    pub fn ask_profile(&mut self, settings: &Settings) -> Result<(), Why> {
+        let asked = profile(settings);
+        if let (Err(why), Some(unverified)) = (asked, &settings.unverified) {
+            let gate = Cow::Owned(format!("profile {}", unverified.profile));
+            self.0.push(GateAnswer { gate, answer: Answer::Skip, why: Some(why.into()) });
+        }
+        asked
+    }
+
     /// All answers.
     pub fn into_answers(self) -> Vec<GateAnswer> {
         self.0
@@ -51,6 +61,14 @@ pub fn consent(consent: &Consent) -> Result<(), Why> {
         (InboundConsent::None, _) => Err(Why::NoConsent),
         (InboundConsent::Response, None) => Err(Why::NoSignOff),
         (InboundConsent::Response, Some(_)) => Ok(()),
+    }
+}
+
+/// Whether what is known of the PBX is enough to text by.
+pub fn profile(settings: &Settings) -> Result<(), Why> {
+    match settings.unverified {
+        None => Ok(()),
+        Some(_) => Err(Why::ProfileUnverified),
     }
 }
 
@@ -83,7 +101,7 @@ pub fn late(step: &Step, due: Timestamp, now: Timestamp) -> Result<(), Why> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Action, SignOff};
+    use crate::settings::{Action, SignOff, Unverified};
 
     #[test]
     fn consent_needs_a_signature() {
@@ -92,6 +110,22 @@ mod tests {
         assert_eq!(signed(InboundConsent::None, Some(sign_off.clone())), Err(Why::NoConsent));
         assert_eq!(signed(InboundConsent::Response, None), Err(Why::NoSignOff));
         assert_eq!(signed(InboundConsent::Response, Some(sign_off)), Ok(()));
+    }
+
+    #[test]
+    fn an_unverified_profile_refuses_by_its_name_and_a_verified_one_leaves_no_trace() {
+        let unverified =
+            Unverified { profile: "avaya-ip-office".into(), keys: vec!["coverage.style".into()] };
+        let settings = Settings { unverified: Some(unverified), ..Settings::default() };
+        let mut trail = Trail::default();
+        assert_eq!(trail.ask_profile(&settings), Err(Why::ProfileUnverified));
+        let answers = trail.into_answers();
+        assert_eq!(answers.len(), 1);
+        assert_eq!(answers[0].gate, "profile avaya-ip-office");
+        assert_eq!(answers[0].why.as_deref(), Some("profile_unverified"));
+        let mut trail = Trail::default();
+        assert_eq!(trail.ask_profile(&Settings::default()), Ok(()));
+        assert!(trail.into_answers().is_empty());
     }
 
     #[test]

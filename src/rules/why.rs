@@ -33,6 +33,7 @@ pub enum Why {
     Overload,
     OwnNumber,
     Premium,
+    ProfileUnverified,
     Quiet,
     Reached,
     Stale,
@@ -87,6 +88,10 @@ impl Why {
             Why::Overload => ("overload", "More cases were open than can be kept; the oldest was closed."),
             Why::OwnNumber => ("own_number", "The caller's number is one of the business's own."),
             Why::Premium => ("premium", "A text to this number may cost a premium."),
+            Why::ProfileUnverified => (
+                "profile_unverified",
+                "What decides here rests on unverified keys of the PBX's profile; `ringback check` names them.",
+            ),
             Why::Quiet => ("quiet", "Nothing happened with this number for 24 hours."),
             Why::Reached => ("reached", "The caller was spoken with for a minute or more."),
             Why::Stale => ("stale", "The text was overdue by more than its step allows."),
@@ -102,7 +107,7 @@ impl Why {
     }
 
     /// Every reason, in the order of the codes.
-    pub const ALL: [Why; 29] = [
+    pub const ALL: [Why; 30] = [
         Why::Absorbed,
         Why::Answered,
         Why::CallInProgress,
@@ -125,6 +130,7 @@ impl Why {
         Why::Overload,
         Why::OwnNumber,
         Why::Premium,
+        Why::ProfileUnverified,
         Why::Quiet,
         Why::Reached,
         Why::Stale,

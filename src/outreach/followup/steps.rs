@@ -178,6 +178,7 @@ impl Followup {
         let settings = &self.settings;
         trail.ask("enabled", only_if(step.enabled, Why::Disabled))?;
         trail.ask("consent", gates::consent(&settings.consent))?;
+        trail.ask_profile(settings)?;
         if self.on_the_phone(case) {
             trail.answer("exits", Answer::Defer, Why::CallInProgress);
             return Err(Stop::Hold);

@@ -11,7 +11,7 @@ use crate::outreach::template::{Values, Variable, Wording};
 use crate::phone::Party;
 use crate::settings::{
     Action, Calendar, Caps, Consent, Did, Gateway, GatewayKind, Hours, InboundConsent, Line, Sequence,
-    SignOff, Site, Step, Template, Variant,
+    SignOff, Site, Step, Template, Unverified, Variant,
 };
 
 const LEAD: &str = "+13125550142";
@@ -516,7 +516,7 @@ fn a_caller_who_sent_nothing_gets_a_task_and_no_text_that_names_nobody() {
 }
 
 #[test]
-fn without_consent_or_signature_tasks_are_all() {
+fn without_consent_signature_or_a_verified_profile_tasks_are_all() {
     let call = ended(1, friday_night(), Outcome::Abandoned);
     let mut unsigned = settings();
     unsigned.consent.sign_off = None;
@@ -524,6 +524,10 @@ fn without_consent_or_signature_tasks_are_all() {
     let mut none = settings();
     none.consent.inbound_call = InboundConsent::None;
     assert_eq!(skipped_with_a_task(&none, &call), "no_consent");
+    let mut shaky = settings();
+    let keys = vec!["coverage.style".to_owned()];
+    shaky.unverified = Some(Unverified { profile: "nec-sv".into(), keys });
+    assert_eq!(skipped_with_a_task(&shaky, &call), "profile_unverified");
     let mut nowhere = settings();
     nowhere.site.country = None;
     assert_eq!(skipped_with_a_task(&nowhere, &call), "no_country");
