@@ -1,19 +1,32 @@
-//! `ringback check`: all that is wrong in a configuration, and a line of what is in it if nothing is.
+//! `ringback check`: all that is wrong in a configuration, and a line of what is in it if nothing is; with
+//! `--profile` what a profile knows, and from where.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CheckArgs, USAGE, finish};
-use crate::config::{self, Loaded, Problem, Refused};
+use super::show::keys;
+use super::{CheckArgs, KeyFormat, USAGE, finish};
+use crate::config::{self, Key, Loaded, Problem, Refused};
 
 /// Checks the configuration: problems to stderr, the summary to stdout. Status 1 if anything is wrong, 2 if a
 /// file can't be read.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    match config::load(&args.config) {
-        Ok(loaded) => {
-            tell(&loaded.warnings);
-            finish(writeln!(io::stdout(), "{}", summary(&loaded)).map(|()| ExitCode::SUCCESS))
+    let outcome = match (&args.config, &args.profile) {
+        (None, Some(profile)) => {
+            config::profile::profile(profile).map(|found| told(&found.keys, args.format, None))
         }
+        (config, profile) => {
+            let path = config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
+            config::load_under(path, profile.as_deref()).map(|loaded| {
+                tell(&loaded.warnings);
+                let keys = if profile.is_some() { loaded.keys.as_slice() } else { &[] };
+                told(keys, args.format, Some(&loaded))
+            })
+        }
+    };
+    match outcome {
+        Ok(written) => finish(written.map(|()| ExitCode::SUCCESS)),
         Err(Refused::Wrong(problems)) => {
             tell(&problems);
             ExitCode::FAILURE
@@ -22,6 +35,18 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             eprintln!("{why}");
             ExitCode::from(USAGE)
         }
+    }
+}
+
+fn told(keys: &[Key], format: KeyFormat, loaded: Option<&Loaded>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match format {
+        KeyFormat::Table => write!(stdout, "{}", keys::table(keys))?,
+        KeyFormat::Json => write!(stdout, "{}", keys::json(keys)?)?,
+    }
+    match (loaded, format) {
+        (Some(loaded), KeyFormat::Table) => writeln!(stdout, "{}", summary(loaded)),
+        _ => Ok(()),
     }
 }
 

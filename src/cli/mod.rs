@@ -77,8 +77,9 @@ pub struct ReplayArgs {
     /// The configuration; without one calls are judged and nobody is contacted
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    profile: Option<OsString>,
+    /// The profile of the PBX, a name or the path of a file, in place of the configuration's
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
     tape: Option<OsString>,
     /// How long outreach runs on after the last packet: a length of time, or a point in it (RFC 3339)
@@ -98,11 +99,15 @@ pub struct ReplayArgs {
 /// `ringback check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The configuration; rules.d/*.toml beside it belongs to it
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
-    pub config: PathBuf,
-    #[arg(long, value_name = "NAME", hide = true)]
-    profile: Option<OsString>,
+    /// The configuration; rules.d/*.toml beside it belongs to it [default: /etc/ringback/ringback.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Tell what the profile of this name or path knows, and from where; without --config nothing else
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// How the keys of a profile are told
+    #[arg(long, value_enum, default_value_t = KeyFormat::Table)]
+    pub format: KeyFormat,
 }
 
 /// `ringback explain`.
@@ -127,6 +132,15 @@ pub enum Format {
     Json,
     /// One row a call, with a header.
     Csv,
+}
+
+/// How the keys of a profile are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyFormat {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
 }
 
 /// Reads the arguments and does what they ask for. Wrong usage is told on stderr and is status 2.
@@ -160,8 +174,6 @@ pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
 fn later_flag(command: &Command) -> Option<&'static str> {
     match command {
         Command::Replay(ReplayArgs { tape: Some(_), .. }) => Some("--tape"),
-        Command::Replay(ReplayArgs { profile: Some(_), .. }) => Some("--profile"),
-        Command::Check(CheckArgs { profile: Some(_), .. }) => Some("--profile"),
         Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
         _ => None,
     }

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::screen::{Screen, Total};
 use super::{ReplayArgs, USAGE, show};
+use crate::config;
 use crate::engine::Summary;
 use crate::replay::{self, OutDir, Stopped};
 use crate::settings::Settings;
@@ -40,8 +41,8 @@ fn replay(args: &ReplayArgs) -> io::Result<ExitCode> {
     for run in &plan.runs {
         let scenario = run.scenario.as_ref();
         let config = args.config.as_deref().or(scenario.and_then(|scenario| scenario.config.as_deref()));
-        let settings = match config.map(load).transpose() {
-            Ok(settings) => settings.unwrap_or_default(),
+        let settings = match settings(config, args.profile.as_deref()) {
+            Ok(settings) => settings,
             Err(code) => return Ok(code),
         };
         let out = args.out.as_deref().map(|out| folder(out, scenario.map(|scenario| scenario.name.as_str())));
@@ -136,15 +137,20 @@ fn unread(summary: &Summary, place: &str) {
     }
 }
 
-/// Settings of a configuration; the exit status if it can't be used. Warnings are for `check` to tell.
-fn load(path: &Path) -> Result<Settings, ExitCode> {
-    match crate::config::load(path) {
-        Ok(loaded) => Ok(loaded.settings),
-        Err(refused) => {
-            eprintln!("{refused}");
-            Err(ExitCode::from(USAGE))
+/// Settings of a configuration under a profile; the exit status if either can't be used. Warnings are for
+/// `check` to tell.
+fn settings(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ExitCode> {
+    let settings = match (config, profile) {
+        (Some(path), profile) => config::load_under(path, profile).map(|loaded| loaded.settings),
+        (None, Some(name)) => {
+            config::profile::profile(name).map(|found| Settings { pbx: found.pbx, ..Settings::default() })
         }
-    }
+        (None, None) => Ok(Settings::default()),
+    };
+    settings.map_err(|refused| {
+        eprintln!("{refused}");
+        ExitCode::from(USAGE)
+    })
 }
 
 fn folder(out: &Path, scenario: Option<&str>) -> PathBuf {

@@ -40,16 +40,28 @@ fn another_command_given_a_wrong_configuration_is_status_2() {
 
 #[test]
 fn flags_of_later_versions_are_refused_by_name() {
-    for (args, flag) in [
-        (&["replay", "--tape", "x", "y"][..], "--tape"),
-        (&["replay", "--profile", "x", "y"], "--profile"),
-        (&["check", "--profile", "x"], "--profile"),
-        (&["explain", "x", "--config", "y"], "--config"),
-    ] {
+    for (args, flag) in
+        [(&["replay", "--tape", "x", "y"][..], "--tape"), (&["explain", "x", "--config", "y"], "--config")]
+    {
         let done = ringback(args);
         assert_eq!(done.status.code(), Some(2), "{args:?}");
         assert!(told(&done).contains(flag) && told(&done).contains("later version"), "{}", told(&done));
     }
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_told_with_the_one_meant() {
+    for args in [
+        &["check", "--profile", "avaya-arua"][..],
+        &["replay", "--profile", "avaya-arua", "captures/answered"],
+    ] {
+        let done = ringback(args);
+        assert_eq!(done.status.code(), Some(2), "{args:?}");
+    }
+    let done = ringback(&["check", "--profile", "avaya-arua"]);
+    assert!(told(&done).contains("no profile `avaya-arua`; did you mean `avaya-aura`?"), "{}", told(&done));
+    let done = ringback(&["check", "--profile", "./no-such.toml"]);
+    assert!(told(&done).starts_with("--profile: there is no profile ./no-such.toml"), "{}", told(&done));
 }
 
 #[test]

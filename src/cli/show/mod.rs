@@ -4,6 +4,7 @@
 
 pub mod csv;
 pub mod explain;
+pub mod keys;
 pub mod table;
 pub mod words;
 
