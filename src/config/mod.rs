@@ -109,16 +109,16 @@ fn profiled(
 ) -> Result<Profiled, Refused> {
     let generic = Wanted { name: "generic", folder: Path::new(""), by: None };
     if let Some(name) = asked {
-        return profile::read(problems, &Wanted { name, ..generic }, None);
+        return profile::read(problems, &Wanted { name, ..generic });
     }
     let named = shapes.iter().find_map(|(file, shape)| {
         let name = shape.pbx.as_ref()?.get_ref().0.profile.as_ref()?;
         Some((*file, name))
     });
-    let Some((file, name)) = named else { return profile::read(problems, &generic, None) };
+    let Some((file, name)) = named else { return profile::read(problems, &generic) };
     let folder = problems.source(file).path.parent().map(Path::to_owned).unwrap_or_default();
     let by = Some(Spot::new(file, name.span()));
-    profile::read(problems, &Wanted { name: name.get_ref(), folder: &folder, by }, None)
+    profile::read(problems, &Wanted { name: name.get_ref(), folder: &folder, by })
 }
 
 /// A length of time as configurations write it: `20s`, `10m`, `1h`, `2d`.

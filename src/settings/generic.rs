@@ -80,7 +80,7 @@ fn correlate() -> Correlate {
         header: header.to_owned(),
         param: param.map(str::to_owned),
     };
-    let suffixes = ["[-_][0-9]{1,2}", "_(?:pbx|b2b)-[0-9]{1,2}", "~[0-9]{1,2}o"];
+    let suffixes = ["[-_][0-9]{1,2}", "_(?:pbx|b2b)-[0-9]{1,2}", "-(?:mo|v)[0-9a-z]{5,12}", "~[0-9]{1,2}o"];
     Correlate {
         headers: vec![
             key("Session-ID", None),
@@ -88,7 +88,7 @@ fn correlate() -> Correlate {
             key("Cisco-Guid", None),
             key("User-to-User", None),
         ],
-        callid_prefix: Vec::new(),
+        callid_prefix: Regex::new("^(?:SD[a-z0-9]{7}-)(.+)$").into_iter().collect(),
         callid_suffix: suffixes
             .iter()
             .filter_map(|suffix| Regex::new(&format!("^(.+?)(?:{suffix})$")).ok())

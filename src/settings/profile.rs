@@ -256,9 +256,6 @@ pub enum MailboxFrom {
 /// A habit of one make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
-    /// An asserted identity may have its number where the host belongs (`<sip:6785550142>`): a host of digits
-    /// alone is the user.
-    NumberAsHost,
     /// An unsolicited notice of waiting messages may have no count and comes at every registration: only a
     /// change from no to yes tells of a new message.
     MwiWithoutCount,

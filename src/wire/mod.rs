@@ -5,6 +5,7 @@
 
 mod addr;
 mod find;
+pub mod facts;
 pub mod frame;
 pub mod hep;
 pub mod packet;

@@ -20,17 +20,11 @@ pub(super) struct Draft {
     pub keys: Vec<Key>,
 }
 
-/// Which layer, and the key that is left out of all.
-pub(super) struct Named<'n> {
-    pub name: &'n str,
-    pub skip: Option<&'n str>,
-}
-
 /// Lays a file over the draft.
-pub(super) fn apply(reading: &mut Reading<'_>, draft: &mut Draft, file: File, named: &Named<'_>) {
-    draft.begin(named.name);
+pub(super) fn apply(reading: &mut Reading<'_>, draft: &mut Draft, file: File, name: &str) {
+    draft.begin(name);
     let sources = Sources::read(reading, file.source);
-    let mut layer = Layer { reading, draft, sources, named };
+    let mut layer = Layer { reading, draft, sources, name };
     layer.top(file.system, file.did_from, file.noncall_patterns);
     layer.table(file.recognition, Layer::recognition);
     layer.table(file.roles, Layer::roles);
@@ -60,7 +54,7 @@ struct Layer<'l, 'p> {
     reading: &'l mut Reading<'p>,
     draft: &'l mut Draft,
     sources: Sources,
-    named: &'l Named<'l>,
+    name: &'l str,
 }
 
 impl Layer<'_, '_> {
@@ -191,11 +185,8 @@ impl Layer<'_, '_> {
         let value = value?;
         let spot = self.reading.spot(&value);
         let source = self.sources.of(self.reading, key, spot);
-        if self.named.skip == Some(key) {
-            return None;
-        }
         let shown = self.reading.raw(value.span());
-        self.draft.set(Key { key: key.to_owned(), value: shown, source, from: self.named.name.to_owned() });
+        self.draft.set(Key { key: key.to_owned(), value: shown, source, from: self.name.to_owned() });
         Some(value.into_inner())
     }
 

@@ -60,7 +60,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn profile(name: &str) -> Result<Profiled, Refused> {
     let mut problems = Problems::default();
     let wanted = Wanted { name, folder: Path::new(""), by: None };
-    let read = read(&mut problems, &wanted, None);
+    let read = read(&mut problems, &wanted);
     let list = problems.into_list();
     match read {
         Ok(found) if list.iter().all(|problem| problem.warning) => Ok(found),
@@ -86,19 +86,14 @@ pub(super) struct Wanted<'w> {
     pub by: Option<Spot>,
 }
 
-/// Reads a profile and all it extends, `skip` left out wherever it is set; problems are told, and what is
-/// wrong left out.
-pub(super) fn read(
-    problems: &mut Problems,
-    wanted: &Wanted<'_>,
-    skip: Option<&str>,
-) -> Result<Profiled, Refused> {
+/// Reads a profile and all it extends; problems are told, and what is wrong left out.
+pub(super) fn read(problems: &mut Problems, wanted: &Wanted<'_>) -> Result<Profiled, Refused> {
     let mut layers = Vec::new();
     collect(problems, wanted, &mut layers, &mut Vec::new())?;
     let mut draft = layer::Draft::default();
     for Layer { name, file, shape } in layers {
         let mut reading = Reading::of(problems, file);
-        layer::apply(&mut reading, &mut draft, shape, &layer::Named { name: &name, skip });
+        layer::apply(&mut reading, &mut draft, shape, &name);
     }
     Ok(draft.into_profiled())
 }

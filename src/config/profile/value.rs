@@ -133,7 +133,6 @@ pub(super) fn quirk(text: &str) -> Result<Quirk, Wrong> {
     chosen(
         text,
         &[
-            ("number_as_host", Q::NumberAsHost),
             ("mwi_without_count", Q::MwiWithoutCount),
             ("group_identity", Q::GroupIdentity),
             ("timeout_is_no_answer", Q::TimeoutIsNoAnswer),
