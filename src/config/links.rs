@@ -93,16 +93,24 @@ fn surprises(reading: &Reading<'_>, at: Spot, site: Spot) -> Vec<(Spot, String)>
 fn unverified(reading: &Reading<'_>, at: Spot) -> Option<(Spot, String)> {
     let unverified = reading.settings.unverified.as_ref()?;
     let spot = reading.defined.get(&("pbx.profile", String::new())).copied().unwrap_or(at);
-    let keys = unverified.keys.join(", ");
-    let cure = match unverified.keys.as_slice() {
-        [roles] if roles == "roles" => "write trunk_peers and pbx_hosts in [pbx.roles]".to_owned(),
-        _ => "write what you know in [pbx.roles], or say unverified_ok = \"why\" in [pbx]".to_owned(),
+    let told = match unverified.keys.as_slice() {
+        [roles] if roles == "roles" => {
+            "texts stay tasks: nothing says who is who; write trunk_peers and pbx_hosts in [pbx.roles]"
+                .to_owned()
+        }
+        keys if keys.iter().all(|key| key.starts_with("roles.")) => format!(
+            "texts stay tasks: profile `{}` is unverified in {}; write yours in [pbx.roles]",
+            unverified.profile,
+            keys.join(", ")
+        ),
+        keys => format!(
+            "texts stay tasks: profile `{}` is unverified in {}; use one that `ringback learn` proposes, or say \
+             unverified_ok = \"why\" in [pbx]",
+            unverified.profile,
+            keys.join(", ")
+        ),
     };
-    Some((spot, format!("texts stay tasks: {} is unverified in {keys}; {cure}", named(&unverified.profile))))
-}
-
-fn named(profile: &str) -> String {
-    format!("profile `{profile}`")
+    Some((spot, told))
 }
 
 fn consent(reading: &Reading<'_>, at: Spot) -> Option<(Spot, String)> {

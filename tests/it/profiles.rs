@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use ringback::config;
 use ringback::config::profile::{self, Profiled};
 use ringback::phone::Dialplan;
 use ringback::settings::{Profile, Sender, recognise};
@@ -297,4 +299,127 @@ fn a_profile_of_the_site_extends_several_and_the_later_one_wins() {
     assert_eq!(key("coverage.elsewhere").source, "learn: 31 of 31 calls");
     assert!(own.keys.iter().all(|key| !key.key.starts_with("match.")), "recognition isn't inherited");
     assert!(own.keys.iter().filter(|key| key.is_deciding()).all(|key| key.is_verified()));
+}
+
+/// A configuration that texts, with these lines in `[pbx]` and `[pbx.roles]`.
+fn site(pbx: &str, roles: &str) -> config::Loaded {
+    let text = fs::read_to_string(root().join("tests/configs/profile-unverified.toml")).expect("readable");
+    let text = text.replace("profile = \"freepbx-asterisk\"", pbx);
+    let text = text.replace("[gateway.outbox]", &format!("{roles}\n[gateway.outbox]"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ringback.toml");
+    fs::write(&path, text).expect("written");
+    config::load(&path).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+fn refused(loaded: &config::Loaded) -> Option<Vec<String>> {
+    loaded.settings.unverified.as_ref().map(|unverified| unverified.keys.clone())
+}
+
+#[test]
+fn texts_rest_on_what_is_verified_or_on_the_sites_own_word() {
+    let asterisk = "profile = \"freepbx-asterisk\"";
+    assert_eq!(refused(&site(asterisk, "")), Some(vec!["roles.voicemail_pilots".to_owned()]));
+    assert_eq!(refused(&site(asterisk, "voicemail_pilots = [\"\\\\*97\"]")), None);
+    assert_eq!(refused(&site(asterisk, "voicemail_pilots = []")), None);
+    assert_eq!(refused(&site(&format!("{asterisk}\nunverified_ok = \"tested\""), "")), None);
+    assert_eq!(refused(&site("", "")), None, "generic, with the site's own roles");
+    let avaya = refused(&site("profile = \"avaya-ip-office\"", "")).expect("refused");
+    assert_eq!(avaya, ["diversion.headers", "coverage.elsewhere"]);
+}
+
+#[test]
+fn what_the_site_says_stands_over_its_profile() {
+    let loaded = site(
+        "profile = \"freepbx-asterisk\"",
+        "voicemail_pilots = [\"8500\"]\n[pbx.judge]\nhunt_gap = \"6s\"",
+    );
+    let pilots = &loaded.settings.pbx.roles.voicemail_pilots;
+    assert!(pilots[0].is_match("8500") && !pilots.iter().any(|pilot| pilot.is_match("*97")));
+    assert_eq!(loaded.settings.pbx.judge.hunt_gap, Span::from_secs(6));
+    let key = |name: &str| loaded.keys.iter().find(|key| key.key == name).expect("set");
+    assert_eq!(key("roles.voicemail_pilots").source, "site");
+    assert!(
+        key("roles.voicemail_pilots").from.ends_with("ringback.toml:12"),
+        "{:?}",
+        key("roles.voicemail_pilots")
+    );
+    assert_eq!(key("coverage.style").from, "freepbx-asterisk");
+    assert_eq!(site("profile = \"freepbx-asterisk\"", "").settings.pbx.judge.hunt_gap, Span::from_secs(4));
+}
+
+#[test]
+fn a_replay_under_an_unverified_profile_makes_tasks_and_no_text() {
+    let out = tempfile::tempdir().expect("a folder");
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    replay.current_dir(root()).args(["replay", "--profile", "nec-sv", "--out"]).arg(out.path());
+    let done = replay.arg("captures/caller-cancels").output().expect("it runs");
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let read =
+        |file: &str| fs::read_to_string(out.path().join("caller-cancels").join(file)).expect("written");
+    let messages = read("messages.jsonl");
+    assert!(
+        messages.contains("\"state\":\"skipped\"") && messages.contains("\"profile_unverified\""),
+        "{messages}"
+    );
+    assert!(messages.contains("\"gate\":\"profile nec-sv\""), "{messages}");
+    assert!(!messages.contains("accepted"), "{messages}");
+    assert!(read("tasks.jsonl").contains("Call back"));
+}
+
+#[test]
+fn check_tells_every_key_with_its_source_in_a_hundred_columns() {
+    let check = |args: &[&str]| {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        let done = check.current_dir(root()).arg("check").args(args).output().expect("it runs");
+        assert_eq!(done.status.code(), Some(0), "{args:?}");
+        String::from_utf8(done.stdout).expect("text")
+    };
+    for name in profile::names() {
+        let table = check(&["--profile", name]);
+        assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+        let rows = check(&["--profile", name, "--format", "json"]);
+        let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect();
+        assert_eq!(rows.len(), built_in(name).keys.len());
+        assert!(rows.iter().all(|row| table.contains(row["key"].as_str().expect("a key"))), "{table}");
+    }
+    let both = check(&["--profile", "nec-sv", "--config", "tests/configs/profile-unverified.toml"]);
+    assert!(both.contains("site [tests/configs/profile-unverified.toml:9]"), "{both}");
+    assert!(both.ends_with("2 warnings\n"), "{both}");
+}
+
+/// The README's table of one profile: what its own keys are known from, and what keeps texts back.
+fn row(name: &str) -> String {
+    let profiled = built_in(name);
+    let own = || profiled.keys.iter().filter(|key| key.from == name);
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in own().filter(|key| key.is_verified()) {
+        let kind = key.source.split(": ").next().unwrap_or_default();
+        *kinds.entry(kind.trim_end_matches('s')).or_default() += 1;
+    }
+    let known: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let shaky = own().filter(|key| !key.is_verified()).count();
+    let deciding = profiled.keys.iter().filter(|key| key.is_deciding() && !key.is_verified());
+    let deciding: Vec<String> = deciding.map(|key| format!("`{}`", key.key)).collect();
+    let texts = match deciding.as_slice() {
+        [] => "leave".to_owned(),
+        keys => format!("refused: {}", keys.join(", ")),
+    };
+    format!(
+        "| {} | `{name}` | {} | {shaky} of {} | {texts} |",
+        profiled.system,
+        known.join(", "),
+        own().count()
+    )
+}
+
+#[test]
+fn the_table_of_the_readme_says_what_the_profiles_say() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("readable");
+    let (head, makes): (Vec<&str>, Vec<&str>) =
+        profile::names().partition(|name| ["generic", "trunks"].contains(name));
+    let rows: Vec<String> = makes.into_iter().chain(head).map(row).collect();
+    let table = rows.join("\n");
+    assert!(rows[0].starts_with("| Avaya ") && rows[1].starts_with("| Avaya "), "Avaya first");
+    assert!(readme.contains(&table), "README.md must have these rows:\n{table}");
 }

@@ -136,7 +136,7 @@ fn collect(
 
 fn extended(shape: &file::File) -> Vec<toml::Spanned<String>> {
     use super::file::OneOrMany;
-    shape.extends.as_ref().map(|extends| OneOrMany::listed(extends)).unwrap_or_default()
+    shape.extends.as_ref().map(OneOrMany::listed).unwrap_or_default()
 }
 
 /// Tells what is wrong where the profile is named; on the command line that is all there is.
@@ -173,10 +173,7 @@ fn find(wanted: &Wanted<'_>) -> Result<(String, Text), String> {
         Some((known, text)) => Ok((name.to_owned(), Text::BuiltIn(known, text))),
         None => {
             let known: Vec<&str> = names().collect();
-            Err(format!(
-                "no profile `{name}`{}; a file of your own is named by its path",
-                instead(name, &known)
-            ))
+            Err(format!("no profile `{name}`{}", instead(name, &known)))
         }
     }
 }
