@@ -5,6 +5,7 @@
 
 mod generic;
 mod profile;
+mod recognition;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,10 +18,10 @@ use crate::phone::Number;
 use crate::time::Span;
 
 pub use profile::{
-    CallerFrom, Correlate, Coverage, Diversion, DivertedFor, Dtmf, EarlyMedia, Elsewhere, End, HeaderPattern,
-    Identity, KeyFrom, MailboxFrom, MediaHabits, Place, Profile, Quirk, Recognition, Sender, Shown, Style,
-    Unverified, recognise,
+    CallerFrom, Correlate, Coverage, Diversion, DivertedFor, Dtmf, EarlyMedia, Elsewhere, End, Identity,
+    KeyFrom, MailboxFrom, MediaHabits, Place, Profile, Quirk, Sender, Style, Unverified,
 };
+pub use recognition::{HeaderPattern, Recognition, Shown, recognise};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
