@@ -4,7 +4,8 @@ use regex_lite::Regex;
 
 use super::DivertedFor::{All, Busy, NoAnswer, Other, Unavailable};
 use super::{
-    CallerFrom, Correlate, Coverage, Diversion, End, Identity, KeyFrom, MailboxFrom, Place, Profile, Sender,
+    CallerFrom, Correlate, Coverage, Diversion, End, HeaderPattern, Identity, KeyFrom, MailboxFrom, Place,
+    Profile, Sender,
 };
 use crate::time::Span;
 
@@ -13,6 +14,7 @@ impl Default for Profile {
         Profile {
             name: "generic".to_owned(),
             did_from: vec![Place::RequestUri],
+            noncalls: noncalls(),
             identity: identity(),
             diversion: diversion(),
             correlate: correlate(),
@@ -26,6 +28,19 @@ impl Default for Profile {
             ..Profile::bare()
         }
     }
+}
+
+fn noncalls() -> Vec<HeaderPattern> {
+    let holding = |header: &str, holds: &str| HeaderPattern {
+        header: header.to_owned(),
+        pattern: Regex::new(&format!("^(?:.*{holds}.*)$")).ok(),
+        holds: holds.to_owned(),
+    };
+    vec![
+        holding("Request-URI", ";avaya-cm-fnu="),
+        holding("From", ";x-nearend"),
+        holding("From", ":survivabilityprovider@"),
+    ]
 }
 
 fn identity() -> Identity {

@@ -24,6 +24,8 @@ pub struct HeaderPattern {
     pub header: String,
     /// Matched whole against one value.
     pub pattern: Option<Regex>,
+    /// Letters that a value of the pattern has; empty where none are sure. Looking for them first is cheap.
+    pub holds: String,
 }
 
 /// What a profile is recognised by, of one message: header values by long name in any case, and its session

@@ -22,9 +22,31 @@ pub(super) fn place(text: &str) -> Result<Place, Wrong> {
 /// `NAME`, or `NAME: pattern`.
 pub(super) fn header_pattern(text: &str) -> Result<HeaderPattern, Wrong> {
     match text.split_once(": ") {
-        None => Ok(HeaderPattern { header: header(text)?, pattern: None }),
-        Some((name, text)) => Ok(HeaderPattern { header: header(name)?, pattern: Some(pattern(text)?) }),
+        None => Ok(HeaderPattern { header: header(text)?, pattern: None, holds: String::new() }),
+        Some((name, text)) => {
+            Ok(HeaderPattern { header: header(name)?, pattern: Some(pattern(text)?), holds: letters(text) })
+        }
     }
+}
+
+/// The longest run of plain letters between the `.*` of a pattern; none if there is anything else in it.
+fn letters(pattern: &str) -> String {
+    let runs: Option<Vec<String>> = pattern.split(".*").map(plain).collect();
+    runs.into_iter().flatten().max_by_key(String::len).unwrap_or_default()
+}
+
+/// Letters that stand for themselves, or are escaped.
+fn plain(run: &str) -> Option<String> {
+    let mut letters = run.chars();
+    let mut plain = String::new();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => plain.push(letters.next().filter(char::is_ascii_punctuation)?),
+            letter if ".^$*+?()[]{}|".contains(letter) => return None,
+            letter => plain.push(letter),
+        }
+    }
+    Some(plain)
 }
 
 /// `NAME: pattern`, with a pattern: that a header is there makes no INVITE something else.
@@ -186,3 +208,27 @@ fn word<'w>(what: &str, text: &str, words: &[&'w str]) -> Result<&'w str, Wrong>
 }
 
 const PARTIES: &[&str] = &["calling", "called"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_those_that_every_value_has() {
+        assert_eq!(letters(".*;x-nearend.*"), ";x-nearend");
+        assert_eq!(letters(r".*@sip\.pstnhub\.microsoft\.com.*"), "@sip.pstnhub.microsoft.com");
+        for unsure in ["a|bcd", ".*x?y", "[ab]c", r"\d+", ".+"] {
+            assert_eq!(letters(unsure), "", "{unsure}");
+        }
+    }
+
+    #[test]
+    fn what_is_around_a_call_id_is_cut_from_its_ends_only() {
+        let cut = |pattern: &Regex, id: &str| pattern.captures(id).and_then(|found| found.get(1)).is_some();
+        let behind = suffix("-mo[0-9]+").expect("a pattern");
+        assert!(cut(&behind, "abc-mo42") && !cut(&behind, "abc-mo42x") && !cut(&behind, "-mo42"));
+        let before = prefix("SD[0-9]-").expect("a pattern");
+        assert!(cut(&before, "SD1-abc") && !cut(&before, "xSD1-abc") && !cut(&before, "SD1-"));
+        assert!(suffix("-(mo)").is_err() && suffix("").is_err());
+    }
+}

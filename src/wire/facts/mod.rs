@@ -13,7 +13,7 @@ pub use party::{called, caller};
 
 use serde::Serialize;
 
-use crate::settings::{Elsewhere, KeyFrom, Profile, Quirk, Sender, Shown};
+use crate::settings::{Elsewhere, HeaderPattern, KeyFrom, Profile, Quirk, Sender, Shown};
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{HeaderName, Message, Method, NameAddr};
 use diversion::mailbox;
@@ -126,7 +126,16 @@ pub fn is_noncall(message: &Message<'_>, profile: &Profile) -> bool {
     message.method() == Method::Invite
         && message.status().is_none()
         && message.to_tag().is_none()
-        && profile.noncalls.iter().any(|wanted| wanted.fits(message))
+        && profile.noncalls.iter().any(|wanted| may_fit(message, wanted) && wanted.fits(message))
+}
+
+/// Whether the letters that a pattern needs are there, by bytes alone: nearly every INVITE is done with that.
+fn may_fit(message: &Message<'_>, wanted: &HeaderPattern) -> bool {
+    let holds = |value: &[u8]| memchr::memmem::find(value, wanted.holds.as_bytes()).is_some();
+    match wanted.header.as_str() {
+        "Request-URI" => message.request_uri().is_some_and(|uri| holds(uri.raw())),
+        name => message.named(name.as_bytes()).any(holds),
+    }
 }
 
 /// The values of a key that legs share.
