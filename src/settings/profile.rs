@@ -174,7 +174,8 @@ pub enum Style {
     Embedded,
 }
 
-/// What "completed elsewhere" on a cancelled phone is worth.
+/// What "completed elsewhere" on a cancelled phone is worth; what a hint alone makes of a call is the site's
+/// `elsewhere` in `[pbx.judge]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Elsewhere {
     /// A hint, used only where neither the caller's leg nor another phone's answer is in sight.

@@ -91,7 +91,7 @@ pub(super) fn read(problems: &mut Problems, wanted: &Wanted<'_>) -> Result<Profi
     let mut layers = Vec::new();
     collect(problems, wanted, &mut layers, &mut Vec::new())?;
     let mut draft = layer::Draft::default();
-    for Layer { name, file, shape } in layers {
+    for Layer { name, file, shape, .. } in layers {
         let mut reading = Reading::of(problems, file);
         layer::apply(&mut reading, &mut draft, shape, &name);
     }
@@ -99,7 +99,10 @@ pub(super) fn read(problems: &mut Problems, wanted: &Wanted<'_>) -> Result<Profi
 }
 
 struct Layer {
+    /// As it was asked for.
     name: String,
+    /// Which it is, however it was asked for.
+    id: PathBuf,
     file: usize,
     shape: file::File,
 }
@@ -109,28 +112,29 @@ fn collect(
     problems: &mut Problems,
     wanted: &Wanted<'_>,
     layers: &mut Vec<Layer>,
-    above: &mut Vec<String>,
+    above: &mut Vec<PathBuf>,
 ) -> Result<(), Refused> {
     let (name, source) = match find(wanted) {
         Ok(found) => found,
         Err(wrong) => return tell(problems, wanted, wrong),
     };
-    if above.contains(&name) {
+    let id = source.id();
+    if above.contains(&id) {
         return tell(problems, wanted, format!("profile `{name}` extends itself; remove one `extends`"));
     }
-    if layers.iter().any(|layer| layer.name == name) {
+    if layers.iter().any(|layer| layer.id == id) {
         return Ok(());
     }
     let folder = source.folder();
     let Some(file) = source.add(problems)? else { return Ok(()) };
     let Some(shape) = shape::read::<file::File>(problems, file) else { return Ok(()) };
-    above.push(name.clone());
+    above.push(id.clone());
     for base in extended(&shape) {
         let by = Some(Spot::new(file, base.span()));
         collect(problems, &Wanted { name: base.get_ref(), folder: &folder, by }, layers, above)?;
     }
     above.pop();
-    layers.push(Layer { name, file, shape });
+    layers.push(Layer { name, id, file, shape });
     Ok(())
 }
 
@@ -179,6 +183,13 @@ fn find(wanted: &Wanted<'_>) -> Result<(String, Text), String> {
 }
 
 impl Text {
+    fn id(&self) -> PathBuf {
+        match self {
+            Text::BuiltIn(name, _) => PathBuf::from(name),
+            Text::File(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
+        }
+    }
+
     fn folder(&self) -> PathBuf {
         match self {
             Text::BuiltIn(..) => PathBuf::new(),
