@@ -19,6 +19,7 @@ pub(super) fn check(reading: &mut Reading<'_>) {
 
 /// Whether texts may rest on the profile.
 fn profile(reading: &mut Reading<'_>) {
+    profile::sort(&mut reading.keys);
     let wanting = profile::judge(&reading.settings.pbx.profile.name, &reading.keys);
     if reading.accepted.is_none() {
         reading.settings.unverified = wanting;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use super::file::{self, File, Words};
-use super::provenance::{Key, Sources};
+use super::provenance::{self, Key, Sources};
 use super::{Profiled, value};
 use crate::config::file::{Flag, Listed, Table, Text, Whole};
 use crate::config::reading::Reading;
@@ -282,7 +282,8 @@ impl Draft {
         }
     }
 
-    pub fn into_profiled(self) -> Profiled {
+    pub fn into_profiled(mut self) -> Profiled {
+        provenance::sort(&mut self.keys);
         Profiled { system: self.system, pbx: self.pbx, keys: self.keys }
     }
 }

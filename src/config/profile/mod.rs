@@ -15,8 +15,8 @@ use super::spot::{Problems, Source, Spot, instead};
 use super::{Refused, add, shape};
 use crate::settings::{Pbx, Profile};
 
-pub(super) use provenance::judge;
 pub use provenance::{Key, UNVERIFIED};
+pub(super) use provenance::{judge, sort};
 
 /// Every profile that is built in, generic first.
 const BUILT_IN: [(&str, &str); 15] = [

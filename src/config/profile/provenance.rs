@@ -29,6 +29,23 @@ const DECIDING: [&str; 10] = [
     "history.require_cause",
 ];
 
+/// The order in which tables are told, that of the files.
+const TABLES: [&str; 13] = [
+    "did_from",
+    "noncall_patterns",
+    "match",
+    "roles",
+    "numbers",
+    "identity",
+    "diversion",
+    "history",
+    "correlate",
+    "coverage",
+    "media",
+    "answer",
+    "quirks",
+];
+
 /// One key of a profile, as `check --profile` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -52,6 +69,15 @@ impl Key {
     pub fn is_deciding(&self) -> bool {
         DECIDING.contains(&self.key.as_str())
     }
+}
+
+/// Puts keys in the order of their tables, and within one by name.
+pub(in crate::config) fn sort(keys: &mut [Key]) {
+    let place = |key: &Key| {
+        let table = key.key.split('.').next().unwrap_or_default();
+        TABLES.iter().position(|known| *known == table).unwrap_or(TABLES.len())
+    };
+    keys.sort_by_cached_key(|key| (place(key), key.key.clone()));
 }
 
 /// Why texts are refused; none if every deciding key has a source, and who is who is known.
