@@ -12,7 +12,7 @@ REASONS = {
     200: "OK", 302: "Moved Temporarily", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     407: "Proxy Authentication Required", 408: "Request Timeout", 480: "Temporarily Unavailable",
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
-    503: "Service Unavailable", 603: "Decline",
+    202: "Accepted", 410: "Gone", 500: "Server Internal Error", 503: "Service Unavailable", 603: "Decline",
 }
 ELSEWHERE = ('Reason: SIP;cause=200;text="Call completed elsewhere"',)
 
@@ -23,10 +23,11 @@ def token(*parts, size=12):
 
 @dataclass(frozen=True)
 class End:
-    """Something that speaks SIP. `agent` is its User-Agent or Server line, whole."""
+    """Something that speaks SIP. `agent` is its User-Agent or Server line, whole; `cookie` begins its branches."""
     ip: str
     agent: str = ""
     port: int = 5060
+    cookie: str = ""
 
     @property
     def host(self):
@@ -53,6 +54,8 @@ class Leg:
     transport: str = "UDP"
     cseq: int = 1
     codecs: tuple = ((0, "PCMU/8000"), (101, "telephone-event/8000"))
+    media: dict = field(default_factory=dict)    # end -> (address, port) where its media isn't its own
+    asked: int = 0               # requests within the dialog so far
     sent: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -70,25 +73,32 @@ class Leg:
         return {"call_id": self.call_id}
 
     def via(self, cseq, salt=""):
-        branch = "z9hG4bK" + token(self.call_id, self.a.ip, self.b.ip, self.ruri, cseq, salt, size=16)
+        branch = "z9hG4bK" + self.a.cookie + token(self.call_id, self.a.ip, self.b.ip, self.ruri, cseq, salt, size=16)
         return f"Via: SIP/2.0/{self.transport} {self.a.host}:{self.a.port};branch={branch}"
 
     def from_line(self):
         shown = f'"{self.name}" ' if self.name else ""
-        return f"From: {shown}<{self.scheme}:{self.caller}@{self.from_host}>;tag={self.from_tag}"
+        host = "" if self.scheme == "tel" else f"@{self.from_host}"
+        return f"From: {shown}<{self.scheme}:{self.caller}{host}>;tag={self.from_tag}"
 
     def to_line(self, tag=None):
         return f"To: <sip:{self.called}@{self.to_host}>" + (f";tag={tag}" if tag else "")
 
     def contact(self, end, user):
         kind = f";transport={self.transport.lower()}" if self.transport != "UDP" else ""
+        user = user.partition(";")[0]
         return f"Contact: <sip:{user}@{end.host}:{end.port}{kind}>"
 
-    def sdp(self, end):
-        family = "IP6" if ":" in end.ip else "IP4"
+    def hears_at(self, end):
+        """Where an end of the leg wants its media."""
         number = int(token(self.call_id, end.ip, size=6), 16)
-        lines = ["v=0", f"o=- {number} {number} IN {family} {end.ip}", "s=-", f"c=IN {family} {end.ip}", "t=0 0"]
-        port = 10000 + number % 20000 // 2 * 2
+        return self.media.get(end) or (end.ip, 10000 + number % 20000 // 2 * 2)
+
+    def sdp(self, end):
+        ip, port = self.hears_at(end)
+        family = "IP6" if ":" in ip else "IP4"
+        number = int(token(self.call_id, end.ip, size=6), 16)
+        lines = ["v=0", f"o=- {number} {number} IN {family} {ip}", "s=-", f"c=IN {family} {ip}", "t=0 0"]
         lines.append(f"m=audio {port} RTP/AVP " + " ".join(str(pt) for pt, _ in self.codecs))
         lines += [f"a=rtpmap:{pt} {name}" for pt, name in self.codecs] + ["a=ptime:20", "a=sendrecv"]
         return "".join(line + "\r\n" for line in lines)
@@ -102,7 +112,8 @@ class Leg:
         self.sent.append((src, dst, text.encode()))
         return self
 
-    def request(self, at, method, cseq, *, tag=None, salt="", extra=(), body="", by_a=True, ruri=None, below=None):
+    def request(self, at, method, cseq, *, tag=None, salt="", extra=(), body="", by_a=True, ruri=None, below=None,
+                kind="application/sdp"):
         """By the caller's side, or (`by_a=False`) by the called side within the dialog."""
         below = self.below if below is None else below
         if by_a:
@@ -110,7 +121,7 @@ class Leg:
             agent, max_forwards = self.a.agent, 70 - len(below)
             target = ruri or self.ruri
         else:
-            via = f"Via: SIP/2.0/{self.transport} {self.b.host}:{self.b.port};branch=z9hG4bK"
+            via = f"Via: SIP/2.0/{self.transport} {self.b.host}:{self.b.port};branch=z9hG4bK{self.b.cookie}"
             via += token(self.call_id, self.b.ip, method, cseq, salt, size=16)
             head = [self.to_line(self.tag).replace("To:", "From:"), self.from_line().replace("From:", "To:")]
             agent, max_forwards, below = self.b.agent, 70, ()
@@ -119,7 +130,7 @@ class Leg:
         lines.append(f"CSeq: {cseq} {method}")
         if agent:
             lines.append(f"User-Agent: {agent}")
-        return self.write(at, by_a, f"{method} {target} SIP/2.0", [*lines, *extra], body)
+        return self.write(at, by_a, f"{method} {target} SIP/2.0", [*lines, *extra], body, kind)
 
     # ------------------------------------------------------------ what the caller's side sends
     def invite(self, at, extra=(), sdp=True):
@@ -148,7 +159,7 @@ class Leg:
 
     def bye(self, at, by="caller", extra=(), tag=None):
         if by == "caller":
-            self.cseq += 1
+            self.cseq += 1 + self.asked
             self.request(at, "BYE", self.cseq, tag=tag or self.tag, extra=extra, ruri=self.remote())
             return self.reply(at + 12, 200, method="BYE", tag=tag)
         self.request(at, "BYE", 101, by_a=False, extra=extra)
@@ -158,7 +169,7 @@ class Leg:
     def reply(self, at, status, *, extra=(), sdp=False, tag=None, method="INVITE", by_a=False, cseq=None, reason=None):
         cseq = cseq or self.cseq
         if by_a:
-            via = f"Via: SIP/2.0/{self.transport} {self.b.host}:{self.b.port};branch=z9hG4bK"
+            via = f"Via: SIP/2.0/{self.transport} {self.b.host}:{self.b.port};branch=z9hG4bK{self.b.cookie}"
             via += token(self.call_id, self.b.ip, method, cseq, "", size=16)
             head = [self.to_line(self.tag).replace("To:", "From:"), self.from_line().replace("From:", "To:")]
             below = ()
@@ -168,12 +179,33 @@ class Leg:
         agent = (self.a if by_a else self.b).agent
         lines = [via, *below, *head, f"Call-ID: {self.call_id}", f"CSeq: {cseq} {method}"]
         if method == "INVITE" and 100 < status < 300:
-            lines += [*self.routes, self.contact(self.b, self.called)]
+            lines += [*self.routes, self.contact(self.a, self.caller) if by_a else self.contact(self.b, self.called)]
         if agent:
             lines.append(f"Server: {agent}")
-        body = self.sdp(self.b) if sdp else ""
+        body = sdp if isinstance(sdp, str) else self.sdp(self.a if by_a else self.b) if sdp else ""
         text = reason or REASONS[status]
         return self.write(at, by_a, f"SIP/2.0 {status} {text}", [*lines, *extra], body)
+
+    # ------------------------------------------------------------ within the dialog
+    def ask(self, at, method, *, by_a=True, extra=(), body="", kind="application/sdp", status=200, answer=(), sdp=False):
+        """A request other than INVITE and its response 20 ms later; a PRACK, UPDATE, REFER, NOTIFY, INFO."""
+        self.asked += 1
+        cseq = self.asked + (self.cseq if by_a else 400)
+        self.request(at, method, cseq, tag=self.tag, by_a=by_a, extra=extra, body=body, kind=kind,
+                     ruri=self.remote() if by_a else None)
+        return self.reply(at + 20, status, method=method, cseq=cseq, by_a=not by_a, extra=answer, sdp=sdp)
+
+    def offer_again(self, at, *, by_a=True, change=lambda sdp: sdp, extra=(), status=200):
+        """A re-INVITE, its final response and ACK; `change` is made to the offer and to the answer."""
+        self.asked += 1
+        cseq = self.asked + (self.cseq if by_a else 400)
+        end, other = (self.a, self.b) if by_a else (self.b, self.a)
+        lines = (self.contact(end, self.caller if by_a else self.called), *extra)
+        target = self.remote() if by_a else None
+        self.request(at, "INVITE", cseq, tag=self.tag, by_a=by_a, extra=lines, body=change(self.sdp(end)), ruri=target)
+        answer = change(self.sdp(other)).replace("sendonly", "recvonly") if status == 200 else ""
+        self.reply(at + 25, status, cseq=cseq, by_a=not by_a, sdp=answer)
+        return self.request(at + 40, "ACK", cseq, tag=self.tag, by_a=by_a, salt="ack" if status == 200 else "", ruri=target)
 
     # ------------------------------------------------------------ the usual ladders
     def ring(self, at, after=180, extra=()):
