@@ -10,6 +10,9 @@ from pathlib import Path
 
 import ringback
 
+COMPARED = ("caller", "caller_name", "called", "direction", "missed", "answered_by", "withheld", "confidence",
+            "ambiguous", "recording")
+
 
 def faults_of(folder):
     truth = json.loads((folder / "truth.json").read_text())
@@ -40,9 +43,11 @@ def call_faults(truth, seen, claimed):
     faults = []
     if call["outcome"] not in truth["outcome"]:
         faults.append(f"{name}: outcome {call['outcome']}, not {' or '.join(truth['outcome'])}")
-    for key in ("caller", "called", "direction", "missed", "answered_by", "withheld"):
+    for key in COMPARED:
         if key in truth and truth[key] != "*" and call[key] != truth[key]:
             faults.append(f"{name}: {key} {call[key]!r}, not {truth[key]!r}")
+    if "message" in truth and not near(call["message"], truth["message"]):
+        faults.append(f"{name}: message {call['message']}, not from {truth['message'][0]} to {truth['message'][1]} ms")
     ids = {leg["call_id"] for leg in call["legs"]}
     if not ids >= {name, *truth["joined"]}:
         faults.append(f"{name}: legs without {sorted({name, *truth['joined']} - ids)}")
@@ -53,6 +58,11 @@ def call_faults(truth, seen, claimed):
     if "state" in truth and truth["state"] not in decided:
         faults.append(f"{name}: state {decided}, not {truth['state']}")
     return faults
+
+
+def near(message, truth):
+    """A message's ends lie within 0.3 s of the truth's."""
+    return message is not None and all(abs(message[k] - t) <= 300 for k, t in zip(("start_ms", "end_ms"), truth))
 
 
 def main(folders):
