@@ -3,10 +3,12 @@
 `Trace.link` says how an IP packet becomes a frame; `Trace.carrier` how a message becomes IP packets.
 """
 
+import hashlib
 import struct
 from datetime import datetime, timedelta, timezone
 
 from . import wire
+from .audio import encoded
 
 SYN, ACK, PSH_ACK, SYN_ACK = 0x02, 0x10, 0x18, 0x12
 
@@ -46,6 +48,31 @@ class Trace:
             data = wire.udp(src.ip, ports[0], dst.ip, ports[1], head + body)
             when = self.start + (at + n * 20) * 1000
             self.frame(when, wire.ip(src.ip, dst.ip, 17, data, n), src.ip, dst.ip)
+
+    def voice(self, at, leg, from_a, samples, payload_type=0):
+        """What one end of a leg says, from `at` on, in packets of 20 ms that arrive up to 3 ms late."""
+        ends = (leg.a, leg.b) if from_a else (leg.b, leg.a)
+        (src, sport), (dst, dport) = (leg.hears_at(end) for end in ends)
+        ssrc = int(hashlib.sha1(f"{leg.call_id} {src} {sport} {at}".encode()).hexdigest()[:8], 16)
+        sound = encoded(samples, payload_type)
+        for n in range(len(sound) // 160):
+            marker = 0x80 if n == 0 else 0
+            head = struct.pack("!BBHII", 0x80, payload_type | marker, (ssrc + n) & 0xFFFF, (ssrc * 7 + n * 160) & 0xFFFFFFFF, ssrc)
+            data = wire.udp(src, sport, dst, dport, head + sound[n * 160 : n * 160 + 160])
+            when = self.start + (at + n * 20) * 1000 + (n * 7919 + ssrc) % 3000
+            self.frame(when, wire.ip(src, dst, 17, data, n & 0xFFFF), src, dst)
+
+    def digits(self, at, leg, pressed, payload_type=101):
+        """Keys that the caller presses, 600 ms apart (RFC 4733): each four times under way and three times ended."""
+        (src, sport), (dst, dport) = leg.hears_at(leg.a), leg.hears_at(leg.b)
+        for key, digit in enumerate(pressed):
+            event = "0123456789*#".index(digit)
+            for n in range(7):
+                ended = n >= 4
+                head = struct.pack("!BBHII", 0x80, payload_type | (0x80 if n == 0 else 0), 9000 + key * 7 + n, 48_000 + key * 4800, 0x5EED)
+                data = head + struct.pack("!BBH", event, 0x80 * ended | 10, 160 * min(n + 1, 5))
+                packet = wire.udp(src, sport, dst, dport, data)
+                self.frame(self.start + (at + key * 600 + n * 20) * 1000, wire.ip(src, dst, 17, packet, 7 + n), src, dst)
 
 
 def datagram(trace, when, src, dst, data):
