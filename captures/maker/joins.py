@@ -1,0 +1,295 @@
+"""What ties a PBX's legs together and what doesn't; and signs of voicemail other than a leg to it."""
+
+from .office import *
+from .sip import End
+from .vendors import *
+
+SECOND_HOST = End("192.168.10.9", PBX.agent)
+TWO_HOSTS = ROLES.replace('pbx_hosts = ["192.168.10.5"]', 'pbx_hosts = ["192.168.10.5", "192.168.10.9"]')
+HIDDEN = dict(name="Anonymous", from_host="anonymous.invalid")
+
+
+def hidden_pair(s, at, marks, media=False):
+    """Two anonymous calls 10 ms apart and a phone for each, rung in the opposite order; `marks`: headers of each pair."""
+    calls = []
+    for n in (0, 1):
+        calls.append(s.inbound("anonymous", headers=("Privacy: id", *marks[n][0]), **HIDDEN))
+        calls[n].invite(at + n * 10).reply(at + n * 10 + 6, 100)
+    phones = []
+    for k, n in enumerate((1, 0)):
+        phone, extension = ((PHONE_201, "201"), (PHONE_202, "202"))[n]
+        leg = s.leg(PBX, phone, "anonymous", extension, ruri=f"sip:{extension}@{phone.host}:5060", headers=marks[n][1],
+                    call_id=marks[n][2] if len(marks[n]) > 2 else None, **HIDDEN)
+        if media:
+            leg.media = {PBX: calls[n].hears_at(TRUNK)}
+        phones.insert(0, leg.ring(at + 40 + k * 4))
+    for n, call in enumerate(calls):
+        call.reply(at + 240 + n * 4, 180)
+    phones[0].answer(at + 5_000)
+    calls[0].answer(at + 5_020)
+    calls[1].give_up(at + 9_000)
+    phones[1].give_up(at + 9_012)
+    calls[0].bye(at + 30_000)
+    phones[0].bye(at + 30_012)
+    s.expect(calls[0], "answered", False, withheld=True, joined=(phones[0],), answered_by="human")
+    s.expect(calls[1], "abandoned", True, withheld=True, joined=(phones[1],))
+
+
+@scenario("joined-by-identifiers")
+def identifiers(s):
+    """Pairs of anonymous callers at the same moment; only an identifier says which phone rings for whom
+
+    In turn: Session-ID (RFC 7989), P-Charging-Vector, Cisco-Guid, UCID in User-to-User, X-CID; each pair a minute after
+    the other. The phones ring in the opposite order of the callers.
+
+    Verdict: five answered calls and five given up, each with its own phone.
+    """
+    def both(header):
+        return tuple(((header(n),), (header(n),)) for n in (0, 1))
+    guid = ("1187331072-0000065536-0000000123-0168430090", "2761930752-0000065536-0000000124-0168430090")
+    session = [token_of(32, "session", n) for n in (0, 1)]
+    hidden_pair(s, 0, both(lambda n: f"Session-ID: {session[n]};remote={'0' * 32}"))
+    hidden_pair(s, 60_000, both(lambda n: f"P-Charging-Vector: icid-value=lakeside-{n}-7f31;orig-ioi=carrier.example"))
+    hidden_pair(s, 120_000, both(lambda n: f"Cisco-Guid: {guid[n]}"))
+    hidden_pair(s, 180_000, both(lambda n: f"User-to-User: 00FA080001{n}00B{n}655F2E4B;encoding=hex"))
+    ids = [f"{token_of(20, 'x', n)}@203.0.113.20" for n in (0, 1)]
+    pairs = tuple(((), (f"X-CID: {ids[n]}",)) for n in (0, 1))
+    named_pair(s, 240_000, pairs, ids)
+
+
+def token_of(size, *parts):
+    return uuid(*parts).replace("-", "")[:size]
+
+
+def named_pair(s, at, marks, ids):
+    """As `hidden_pair`, with Call-IDs that are known beforehand."""
+    make, given = s.inbound, list(ids)
+    s.inbound = lambda *a, **more: make(*a, call_id=given.pop(0), **more)
+    hidden_pair(s, at, marks)
+    s.inbound = make
+
+
+@scenario("joined-by-derived-call-id")
+def derived(s):
+    """The same with phones' Call-IDs that a B2BUA made from the callers', with `_b2b-1` at the end
+
+    Verdict: one answered and one given up, each with its own phone.
+    """
+    ids = [f"{token_of(20, 'derived', n)}@203.0.113.20" for n in (0, 1)]
+    named_pair(s, 0, tuple(((), (), f"{ids[n]}_b2b-1") for n in (0, 1)), ids)
+
+
+@scenario("joined-by-media")
+def by_media(s):
+    """The same with no identifier, but the PBX passes media through: the phone's INVITE offers the trunk's own address and port
+
+    Verdict: one answered and one given up, each with its own phone.
+    """
+    hidden_pair(s, 0, (((), ()), ((), ())), media=True)
+
+
+@scenario("joined-by-name")
+def by_name(s):
+    """The PBX shows its phones the office's own number and the caller's name
+
+    Another caller with another name rings at the same time.
+
+    Verdict: one answered, one given up, each with its own phone.
+    """
+    names = ("Otis Marlow", "Greta Lindqvist")
+    calls = [s.inbound(f"+1312555032{n + 2}", name=names[n]).invite(n * 10).reply(n * 10 + 6, 100) for n in (0, 1)]
+    ends = ((PHONE_202, "202"), (PHONE_201, "201"))
+    phones = [s.phone("3125550100", *ends[n], names[n]) for n in (0, 1)]
+    for k, leg in enumerate(reversed(phones)):
+        leg.ring(40 + k * 4)
+    for n, call in enumerate(calls):
+        call.reply(240 + n * 4, 180)
+    phones[0].answer(5_000)
+    calls[0].answer(5_020)
+    calls[1].give_up(9_000)
+    phones[1].give_up(9_012)
+    calls[0].bye(30_000)
+    phones[0].bye(30_012)
+    s.expect(calls[0], "answered", False, joined=(phones[0],), answered_by="human")
+    s.expect(calls[1], "abandoned", True, joined=(phones[1],))
+
+
+@scenario("joined-as-the-only-one")
+def only_one(s):
+    """One anonymous caller, one phone rung anonymously, nothing in common; the phone answers
+
+    Verdict: `answered` by a person: the only call that waits is the one the phone rings for.
+    """
+    call = s.inbound("anonymous", headers=("Privacy: id",), **HIDDEN).ring(0, after=260)
+    phone = s.phone("anonymous", PHONE_201, "201", "Anonymous", from_host=PBX.host).ring(40).answer(6_000)
+    call.answer(6_020)
+    call.bye(33_000)
+    phone.bye(33_010)
+    s.expect(call, "answered", False, withheld=True, joined=(phone,), answered_by="human")
+
+
+@scenario("diversion-names-the-number-itself", OFFICE)
+def own_diversion(s):
+    """A carrier that sends Diversion on every call, with the number dialled; and one that forwards from elsewhere
+
+    The first call's Diversion names the called number, reason unconditional, and it is answered 380 ms after the INVITE by
+    a menu's phone; the second names another number of the caller's choice and is given up.
+
+    Verdict: `answered` by a person; `abandoned`, missed, `called` the number dialled here. Neither is voicemail.
+    """
+    call = s.inbound("+13125550324", headers=(f"Diversion: <sip:{ADS}@carrier.example>;reason=unconditional",)).ring(0, after=200)
+    phone = s.phone("+13125550324", PHONE_201, "201").ring(30, after=90).answer(360)
+    call.answer(380)
+    call.bye(30_000)
+    phone.bye(30_010)
+    other = s.inbound("+13125550325", headers=("Diversion: <sip:+13125550999@carrier.example>;reason=no-answer",))
+    other.ring(60_000).give_up(71_000)
+    s.expect(call, "answered", False, joined=(phone,), answered_by="human")
+    s.expect(other, "abandoned", True, task=True)
+    s.texts = ["+13125550325"]
+
+
+@scenario("history-info-without-diversion")
+def plain_history(s):
+    """History-Info on calls that nobody forwarded: one entry, or two with the same user, as CS1000, OXO and Aura send it
+
+    Both phones answer a second after they ring.
+
+    Verdict: twice `answered` by a person.
+    """
+    for n, history in enumerate(((f"History-Info: <sip:201@{PBX.host}>;index=1",),
+                                 (f"History-Info: <sip:201@{PBX.host}>;index=1", f'History-Info: "Nell" <sip:201@{PBX.host}>;index=1.1'))):
+        at, caller = n * 60_000, f"+1312555032{n + 6}"
+        call = s.inbound(caller).ring(at, after=260)
+        phone = s.phone(caller, PHONE_201, "201", headers=history).ring(at + 40).answer(at + 1_200)
+        call.answer(at + 1_220)
+        call.bye(at + 31_000)
+        phone.bye(at + 31_010)
+        s.expect(call, "answered", False, joined=(phone,), answered_by="human")
+
+
+@scenario("invites-that-are-no-calls")
+def no_calls(s):
+    """Aura's off-hook feature of a phone to itself, and CUCM's recording of a phone to a recorder
+
+    `sip:2011@…;avaya-cm-fnu=off-hook`, and From `x-nearend;x-refci=…` to a recording server, both answered at once.
+
+    Verdict: nobody's missed call.
+    """
+    hook = s.leg(PHONE_201, AURA, "2011", "2011", ruri="sip:2011@lakeside.example;avaya-cm-fnu=off-hook")
+    hook.invite(0).reply(9, 100).reply(40, 183, sdp=True)
+    hook.give_up(4_000)
+    recorder = End("192.168.10.30", "Recorder 7.1")
+    ids, _ = as_cucm(s, "bib")
+    tap = s.leg(CUCM, recorder, "2011;x-nearend;x-refci=26391284;x-nearendclusterid=StandAloneCluster;x-nearenddevice=SEP001122334455", "9999", **ids)
+    tap.invite(20_000, sdp=False).reply(20_010, 100).answer(20_060).bye(50_000)
+    s.others = "not missed"
+
+
+@scenario("night-service-to-voicemail", OFFICE, start="2026-11-20T21:02:00-06:00")
+def night(s):
+    """After hours the PBX sends a caller of the main number straight to the voicemail server: no phone rings, no Diversion
+
+    Verdict: `voicemail`, missed: the number dialled is no pilot, so nobody came for their messages.
+    """
+    caller = "+13125550338"
+    call = s.inbound(caller, MAIN).invite(0).reply(9, 100)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT).invite(20).reply(28, 100).answer(90)
+    call.answer(110)
+    call.bye(33_000)
+    pilot.bye(33_012)
+    s.expect(call, "voicemail", True, called=MAIN, joined=(pilot,), answered_by="voicemail", task=True, state="after_hours")
+    s.texts = [caller]
+
+
+@scenario("failover-to-second-host", TWO_HOSTS)
+def failover(s):
+    """503 from the first PBX; the trunk tries the second one 120 ms later with the same Call-ID, and is answered
+
+    Verdict: `answered`, one call.
+    """
+    call = s.inbound("+13125550331").invite(0).reply(9, 100).refuse(80, 503)
+    again = s.leg(TRUNK, SECOND_HOST, call.caller, ADS, call_id=call.call_id, from_tag=call.from_tag, cseq=2, headers=call.headers)
+    again.ring(200).answer(7_000).bye(40_000)
+    s.expect(call, "answered", False)
+
+
+@scenario("one-declines-others-ring", OFFICE)
+def one_declines(s):
+    """Of three phones one declines (603), one is busy (486), one rings; the PBX gives up after 25 s with 480
+
+    Verdict: `no_answer`, missed: the caller's own final response stands over the phones'.
+    """
+    caller = "+13125550332"
+    call = s.inbound(caller).ring(0, after=260)
+    ends = ((PHONE_201, "201"), (PHONE_202, "202"), (PHONE_203, "203"))
+    phones = [s.phone(caller, p, e, a=FREEPBX, **as_asterisk(s, e)) for p, e in ends]
+    phones[0].ring(40).refuse(4_000, 603)
+    phones[1].invite(42).reply(60, 100).refuse(110, 486)
+    phones[2].ring(44).give_up(25_000)
+    call.refuse(25_010, 480, ("Reason: Q.850;cause=19",))
+    s.expect(call, "no_answer", True, joined=phones, task=True)
+    s.texts = [caller]
+
+
+@scenario("hunt-abandoned-in-the-gap", OFFICE)
+def gap(s):
+    """201 rings out; 1.5 s later, before 202 is rung, the caller hangs up
+
+    Verdict: `abandoned`, missed.
+    """
+    caller = "+13125550333"
+    call = s.inbound(caller).ring(0, after=260)
+    phone = s.phone(caller, PHONE_201, "201", a=FREEPBX, **as_asterisk(s, "201")).ring(40)
+    phone.give_up(10_000)
+    call.give_up(11_500)
+    s.expect(call, "abandoned", True, joined=(phone,), task=True)
+    s.texts = [caller]
+
+
+@scenario("ivr-then-pilot", OFFICE)
+def ivr_pilot(s):
+    """A menu answers, a phone rings out, and the PBX sends the caller to the voicemail server
+
+    Verdict: `voicemail`, missed: after the menu only a machine was reached.
+    """
+    caller = "+13125550334"
+    call = s.inbound(caller, MAIN).invite(0).reply(9, 100).answer(80)
+    phone = s.phone(caller, PHONE_201, "201").ring(9_000)
+    phone.give_up(24_000)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer",))
+    pilot.invite(24_050).reply(24_060, 100).answer(24_130)
+    call.bye(50_000)
+    pilot.bye(50_012)
+    s.expect(call, "voicemail", True, called=MAIN, joined=(phone, pilot), answered_by="voicemail", task=True)
+    s.texts = [caller]
+
+
+@scenario("ivr-then-embedded-voicemail", OFFICE)
+def ivr_embedded(s):
+    """A menu answers, two phones ring out for 15 s, and the PBX keeps the caller: its own voicemail, without another 200
+
+    Verdict: missed; `ivr_abandoned`, or a voicemail if the audio were there to tell.
+    """
+    caller = "+13125550335"
+    call = s.inbound(caller, MAIN).invite(0).reply(9, 100).answer(80)
+    phones = [s.phone(caller, p, e) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for n, leg in enumerate(phones):
+        leg.ring(9_000 + n * 3)
+        leg.give_up(24_000 + n * 3)
+    call.bye(48_000)
+    s.expect(call, ("ivr_abandoned", "voicemail"), True, called=MAIN, joined=phones, task=True)
+    s.texts = [caller]
+
+
+@scenario("phones-only-all-busy")
+def phones_busy(s):
+    """The trunk is a PRI; both phones of a group answer 486
+
+    Verdict: `busy`, missed, one call of two legs.
+    """
+    legs = [s.phone("+13125550336", p, e).invite(n * 3).reply(20 + n, 100) for n, (p, e) in
+            enumerate(((PHONE_201, "201"), (PHONE_202, "202")))]
+    for n, leg in enumerate(legs):
+        leg.refuse(90 + n * 6, 486)
+    s.expect(legs[0], "busy", True, called=None, direction=None, joined=legs)
