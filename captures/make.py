@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the scenarios of this folder: call.pcap, ringback.toml, truth.json and README.md of each.
 
-    captures/make.py            writes them
+    captures/make.py            writes them, and SCENARIOS.md
     captures/make.py --check    says which differ from what it would write
     captures/make.py NAME ...   writes these only
 
@@ -16,6 +16,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from maker import audible, dialogs, hunts, identities, joins, moves, people, phones, plain, taps  # noqa: E402, F401 (they register their scenarios)
+from maker import table  # noqa: E402
 from maker.office import SCENARIOS, made  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -39,7 +40,23 @@ def main(args):
             elif not same:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-    return 1 if wrong else 0
+    return 1 if wrong + tabulate(check) else 0
+
+
+def tabulate(check):
+    """SCENARIOS.md, which is read off the folders once they are written; tells how much of it is wrong."""
+    faults = table.faults(HERE)
+    for fault in faults:
+        print(f"captures/maker/table.py: {fault}")
+    if faults:
+        return len(faults)
+    path, text = HERE / "SCENARIOS.md", table.written(HERE)
+    same = path.is_file() and path.read_text() == text
+    if check and not same:
+        print("captures/SCENARIOS.md: not what captures/make.py writes")
+    elif not same:
+        path.write_text(text)
+    return int(check and not same)
 
 
 if __name__ == "__main__":
