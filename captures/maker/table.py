@@ -8,19 +8,19 @@ import json
 WAITS = {"S25": "hang-up in the greeting", "S39": "transfer to voicemail", "S58": "fax, T.38", "S66": "clock skew between HEP agents: needs a listener", "S67": "HEP listener: compressed payloads, unknown vendors' chunks", "S68": "SIPREC sessions"}
 
 SHOWN = """
-S01 answered: answered answered-by-callee-bye no-config
+S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
 S02 caller cancels while it rings: caller-cancels caller-cancels-early-media lab-cancel
 S03 480, no answer: no-answer lab-every-final refused-in-many-ways
 S04 486: busy b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final
 S05 603: declined one-declines-others-ring lab-every-final
 S06 408: timeout-408 lab-every-final
 S07 487 without CANCEL: terminated-without-cancel lab-every-final
-S08 407, INVITE, 200: challenged-then-answered lab-challenged
+S08 407, INVITE, 200: challenged-then-answered lab-challenged tried-again-on-other-terms
 S09 407, no retry: challenged-and-gone challenged-for-good lab-challenged
 S10 retransmitted INVITE, 180, 200: answer-retransmitted retransmissions
-S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays
+S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays phone-answers-as-caller-cancels
 S12 lost 487: cancel-without-487
-S13 lost 200, two-way RTP: lost-200-two-way-audio
+S13 lost 200, two-way RTP: lost-200-two-way-audio trunk-200-lost-phone-200-seen
 S14 no response: no-response no-response-short quoted-in-icmp
 S15 503: unavailable-503 failover-to-second-host lab-every-final
 S16 404: wrong-number refused-in-many-ways lab-every-final
@@ -30,17 +30,17 @@ S19 serial hunt, the third answers: serial-hunt-answered lab-serial-hunt-third-a
 S20 serial hunt, nobody, pilot: b2bua-hunt-to-pilot proxy-serial-hunt-to-voicemail hunt-abandoned-in-the-gap lab-serial-hunt-to-pilot
 S21 phones' side only: phones-only phones-only-elsewhere phones-only-all-busy
 S22 302 to the pilot: pilot-forward-by-302 lab-redirect-to-pilot
-S23 302 to a mobile: forward-to-mobile-answered redirect-not-followed redirected-then-answered lab-redirect-to-mobile
+S23 302 to a mobile: forward-to-mobile-answered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
 S24 Diversion to the pilot, message: b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
 S26 two Diversions: two-diversions b2bua-hunt-to-pilot
 S27 History-Info of Aura, escaped Reason: aura-covers-to-messaging aura-covers-unconfigured history-info-without-diversion
 S28 target and cause in the Request-URI: target-and-cause pilot-with-target-cause
-S29 embedded voicemail, digital phones: embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail
+S29 embedded voicemail, digital phones: embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail elsewhere-but-voicemail-answers
 S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail-in-early-media ringback-in-early-media-then-person lab-early-media-cancel
-S31 menu, then a person: ivr-then-person queue-agent-answers
+S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered
 S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail
 S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182
-S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer
+S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer person-then-queue
 S35 attended transfer, Replaces: attended-transfer
 S36 pickup by Replaces: pickup-by-replaces
 S37 pickup by code: park-and-retrieve
@@ -52,7 +52,7 @@ S43 Remote-Party-ID: remote-party-id
 S44 tel: with phone-context: tel-with-phone-context
 S45 caller rewritten with an access code: caller-with-access-code caller-with-access-code-phones-only joined-by-name
 S46 international: international-callers foreign-and-odd-callers canadian-caller
-S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media
+S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media both-sides-of-a-firewall
 S48 proxy hops: proxy-hops lab-proxy-hops
 S49 response before its INVITE: response-before-request
 S50 start in mid-call: starts-in-mid-call cut-off
@@ -65,7 +65,7 @@ S56 forks with many To-tags, two 200s: forked-answered-twice forked-then-abandon
 S57 PRACK and UPDATE: prack-and-update lab-prack
 S59 call back from an emergency service: emergency
 S60 outbound and internal: outbound internal called-back
-S61 twinning: twinning-mobile-answers twinning-desk-answers twinning-nobody-answers
+S61 twinning: twinning-mobile-answers twinning-desk-answers twinning-nobody-answers mobile-does-not-accept-caller-gives-up
 S62 two anonymous callers at once: two-anonymous
 S63 three tries, then answered: three-tries-then-answered answered-at-redial
 S64 scanner: scanner

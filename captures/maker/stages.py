@@ -1,0 +1,82 @@
+"""Calls that pass through several hands, of which one answered and one counts: a menu, a mobile, a machine, a person."""
+
+from .office import *
+from .vendors import *
+
+MOBILE = "+13125550161"
+
+
+def menu(s, caller):
+    return s.inbound(caller, MAIN).invite(0).reply(9, 100).answer(80)
+
+
+def abroad(s, caller, at, **more):
+    """The PBX's leg to a mobile."""
+    return s.leg(PBX, TRUNK, caller, MOBILE, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=follow-me",), **more).ring(at, after=2_100)
+
+
+@scenario("ivr-then-mobile-answered")
+def ivr_mobile(s):
+    """A menu answers, and its key 2 leads to a mobile, which is answered
+
+    Verdict: `offnet_answered`, not missed.
+    """
+    call = menu(s, "+13125550362")
+    out = abroad(s, "+13125550362", 14_000)
+    out.answer(22_000)
+    call.bye(60_000)
+    out.bye(60_012)
+    s.expect(call, "offnet_answered", False, called=MAIN, joined=(out,))
+
+
+@scenario("mobile-does-not-accept-caller-gives-up", OFFICE)
+def not_accepted_cancelled(s):
+    """The same, but the caller gives up at 18 s, before any voicemail
+
+    Verdict: `abandoned`, missed: the caller's own leg was never answered.
+    """
+    caller = "+13125550365"
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    out = abroad(s, caller, 44)
+    out.answer(9_000).bye(15_000)
+    call.give_up(18_000)
+    s.expect(call, "abandoned", True, called=MAIN, joined=(out,), task=True)
+    s.texts = [caller]
+
+
+@scenario("person-then-queue")
+def person_queue(s):
+    """The reception answers and puts the caller into a queue, where two agents are rung in vain until the caller hangs up
+
+    Verdict: `answered`, not missed: the caller has spoken with somebody.
+    """
+    caller = "+13125550367"
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    first = s.phone(caller, PHONE_203, "203").ring(40).answer(5_000)
+    call.answer(5_018)
+    first.ask(20_000, "REFER", by_a=False, status=202, extra=(f"Refer-To: <sip:400@{PBX.host}>", f"Referred-By: <sip:203@{PBX.host}>"))
+    first.bye(20_090, by="called")
+    agents = [s.phone(caller, p, e) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for n, leg in enumerate(agents):
+        leg.ring(21_000 + n * 3)
+    call.bye(41_000)
+    for n, leg in enumerate(agents):
+        leg.give_up(41_010 + n * 3)
+    s.expect(call, "answered", False, called=MAIN, joined=(first, *agents), answered_by="human")
+
+
+@scenario("elsewhere-but-voicemail-answers")
+def elsewhere_voicemail(s):
+    """The PBX's own voicemail answers, and the phones' CANCEL says "Call completed elsewhere", as some PBXs write on each
+
+    Verdict: `unknown` or `voicemail`, never `answered`: the hint could be true, and the audio that would tell isn't there.
+    """
+    caller = "+13125550368"
+    call = s.inbound(caller).ring(0, after=260)
+    phones = [s.phone(caller, p, e) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for n, leg in enumerate(phones):
+        leg.ring(40 + n * 2)
+    for n, leg in enumerate(phones):
+        leg.give_up(20_000 + n * 3, ('Reason: SIP;cause=200;text="Call completed elsewhere"',))
+    call.answer(20_046).bye(44_000)
+    s.expect(call, ("unknown", "voicemail", "answered_inferred"), "*", joined=phones)
