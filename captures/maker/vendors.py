@@ -12,7 +12,6 @@ UNITY = End("192.168.10.6", "Cisco-Unity-Connection12.5")
 AURA = End("192.168.10.5", "AVAYA-SM-8.1.3.8.813807")
 AURA_MESSAGING = End("192.168.10.6", "Avaya-Messaging/10.8")
 PANASONIC = End("192.168.10.5", "")
-IP_OFFICE = End("192.168.10.5", "IP Office 11.1.2.4.0 build 18")
 
 AURA_SUPPORTED = "Supported: 100rel, histinfo, join, replaces, sdp-anat, timer"
 
