@@ -6,12 +6,15 @@
 import json
 import sys
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import ringback
 
 COMPARED = ("caller", "caller_name", "called", "direction", "missed", "answered_by", "withheld", "confidence",
             "ambiguous", "recording")
+# Finals that ask for another try, which is waited for; the rest decide within a second.
+ASKS_AGAIN = {401, 407, 415, 420, 421, 422, 484, 488, 491, 494} | set(range(300, 400))
 
 
 def faults_of(folder):
@@ -28,6 +31,7 @@ def faults_of(folder):
     if truth["others"] == "not missed":
         extra = [c for c in extra if c["missed"]]
     faults += [f"call {c['call']} of {c['caller']} ({c['outcome']}, missed {c['missed']}) isn't in the truth" for c in extra]
+    faults += [fault for entry in seen.journal if entry["event"] == "call" for fault in late(entry)]
     if seen.texts() != truth["texts"]:
         faults.append(f"texts to {seen.texts()}, not {truth['texts']}")
     return faults
@@ -58,6 +62,20 @@ def call_faults(truth, seen, claimed):
     if "state" in truth and truth["state"] not in decided:
         faults.append(f"{name}: state {decided}, not {truth['state']}")
     return faults
+
+
+def late(entry):
+    """A caller's own leg in sight decides a second after its end at most; parts of calls are nobody's."""
+    call = entry["data"]
+    headless = call["legs"][0]["role"] != "trunk_in" or call["outcome"] == "unknown"
+    if headless or not call["ended"] or call["final_status"] in ASKS_AGAIN:
+        return []
+    waited = moment(entry["at"]) - moment(call["ended"])
+    return [f"call {call['call']}: verdict {waited.total_seconds()} s after its end"] if waited > timedelta(seconds=1) else []
+
+
+def moment(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def near(message, truth):
