@@ -1,5 +1,29 @@
-//! What RTP tells. So far: how many streams there are. A packet nobody wants is let go after one look-up.
+//! What RTP tells: how many streams there are, and by ear whether a voicemail or a person answered a leg.
+//!
+//! ```text
+//! RtpPacket ─> placement (when) ─┐
+//!           ─> g711, g722 ─> sound (how loud, which tone) ─> shelf (in order) ─> activity: runs of sound
+//!                                                                            └> tone: tones
+//!                                                   Ear::judge: runs, tones ─> Heard
+//! ```
+//!
+//! No sound is kept: a hundredth of a second becomes five bytes, and these become runs and tones. A packet
+//! nobody wants is let go after one look-up.
 
+mod activity;
+mod ear;
+mod heard;
+mod judge;
+mod placement;
+mod shelf;
+mod side;
+mod sound;
 mod streams;
+mod tone;
+mod turns;
 
+pub use ear::{Ear, Params};
+pub use heard::{Heard, Interval, Message, Reason, Verdict};
+pub use placement::{Place, Placement};
+pub use side::Direction;
 pub use streams::Streams;
