@@ -127,48 +127,88 @@ fn double(x: &[f32], energy: f32) -> Option<Pitch> {
     if !(upper < 0.985 && lower > -0.2 && upper - lower > 0.015) {
         return None;
     }
-    let (low, high) = (upper.acos(), lower.acos());
-    let left = residue(x, low, high);
+    let (low, high, left) = settle(x, upper.acos(), lower.acos());
     let (low, high) = (hertz(low), hertz(high));
-    let fits = left <= (1.0 - PURE_PAIR) * energy && HEARD.contains(&low) && HEARD.contains(&high);
+    let apart = low + CLOSEST <= high;
+    let fits = apart && left <= (1.0 - PURE_PAIR) * energy && HEARD.contains(&low) && HEARD.contains(&high);
     fits.then_some(Pitch { low, high })
 }
 
-/// Least squares of `x[n+2] + x[n-2] = a (x[n+1] + x[n-1]) + b x[n]`, which every sum of two sinusoids meets.
-/// `None` if the fit is poor.
-fn predictor(x: &[f32]) -> Option<(f32, f32)> {
-    let mut sums = [0.0_f64; 6];
-    for w in x.windows(5) {
-        let &[p, q, v, r, s] = w else { continue };
-        let (y, u, v) = (f64::from(p + s), f64::from(q + r), f64::from(v));
-        sums[0] += u * u;
-        sums[1] += u * v;
-        sums[2] += v * v;
-        sums[3] += y * u;
-        sums[4] += y * v;
-        sums[5] += y * y;
+/// Sets two frequencies right, each on what the other leaves over; and the energy that both leave over.
+fn settle(x: &[f32], mut low: f32, mut high: f32) -> (f32, f32, f32) {
+    for _ in 0..ROUNDS {
+        low += without(x, &[high], |rest| project(rest, low).0.clamp(-MAX_TURN, MAX_TURN));
+        high += without(x, &[low], |rest| project(rest, high).0.clamp(-MAX_TURN, MAX_TURN));
     }
-    let [uu, uv, vv, yu, yv, yy] = sums;
-    let det = uu * vv - uv * uv;
-    if det <= 1e-7 * uu * vv {
-        return None;
-    }
-    let (a, b) = ((yu * vv - yv * uv) / det, (yv * uu - yu * uv) / det);
-    let left = yy - a * yu - b * yv;
-    (left <= MISFIT * (yy + vv)).then_some((a as f32, b as f32))
+    let both = [low, high, low, high, low, high, low, high];
+    (low, high, without(x, &both, |rest| dot(rest, rest)))
 }
 
-/// The energy that two sinusoids leave over, each taken out in turn until both have settled.
-fn residue(x: &[f32], low: f32, high: f32) -> f32 {
-    let mut rest = [0.0_f32; MAX_STRETCH];
+/// What is to be said of a stretch once sinusoids have been taken out of it, one after the other.
+fn without(x: &[f32], out: &[f32], say: impl FnOnce(&[f32]) -> f32) -> f32 {
+    let mut room = [0.0_f32; MAX_STRETCH];
     let n = x.len().min(MAX_STRETCH);
-    let Some(rest) = rest.get_mut(..n) else { return f32::INFINITY };
-    rest.copy_from_slice(x.get(..n).unwrap_or_default());
-    for _ in 0..PASSES {
-        take_out(rest, low);
-        take_out(rest, high);
+    let (Some(rest), Some(x)) = (room.get_mut(..n), x.get(..n)) else { return 0.0 };
+    rest.copy_from_slice(x);
+    for &w in out {
+        take_out(rest, w);
     }
-    dot(rest, rest)
+    say(rest)
+}
+
+/// `a` and `b` by which `x[n-2] + x[n+2] = a (x[n-1] + x[n+1]) + b x[n]` holds best, as it does for every sum of
+/// two sinusoids; `None` if it holds badly.
+///
+/// Total least squares, with the sums of two samples scaled to the noise of one: the eigenvector of the least
+/// eigenvalue, found by multiplying with the adjugate.
+fn predictor(x: &[f32]) -> Option<(f32, f32)> {
+    let m = covariance(x);
+    let adjugate = adjugate(&m);
+    let mut e = [0.0, 0.0, 1.0];
+    for _ in 0..TURNS {
+        e = unit(times(&adjugate, e))?;
+    }
+    let least: f64 = times(&m, e).iter().zip(e).map(|(a, b)| a * b).sum();
+    let fits = least <= MISFIT * (m[0][0] + m[1][1] + m[2][2]);
+    fits.then(|| ((-e[0] / e[2]) as f32, (-std::f64::consts::SQRT_2 * e[1] / e[2]) as f32))
+}
+
+/// Of near neighbours, the sample itself and far neighbours, each with the noise of one sample.
+fn covariance(x: &[f32]) -> [[f64; 3]; 3] {
+    let part =
+        |from: usize| x.get(from..(x.len() + from).saturating_sub(4)).unwrap_or_default().as_chunks::<8>().0;
+    let mut lanes = [[0.0_f32; 8]; 6];
+    for ((((p, q), v), r), s) in part(0).iter().zip(part(1)).zip(part(2)).zip(part(3)).zip(part(4)) {
+        for n in 0..8 {
+            let (y, u, v) = (p[n] + s[n], q[n] + r[n], v[n]);
+            lanes[0][n] += u * u;
+            lanes[1][n] += u * v;
+            lanes[2][n] += u * y;
+            lanes[3][n] += v * v;
+            lanes[4][n] += v * y;
+            lanes[5][n] += y * y;
+        }
+    }
+    let lanes = lanes.map(|lane| lane.iter().map(|&sum| f64::from(sum)).sum::<f64>());
+    let half = std::f64::consts::FRAC_1_SQRT_2;
+    let [uu, uv, uy, vv, vy, yy] = lanes;
+    let (uu, uv, uy, vy, yy) = (uu * 0.5, uv * half, uy * 0.5, vy * half, yy * 0.5);
+    [[uu, uv, uy], [uv, vv, vy], [uy, vy, yy]]
+}
+
+fn adjugate(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    let [[a, b, c], [_, d, e], [_, _, f]] = *m;
+    let (ab, ac, bc) = (c * e - b * f, b * e - c * d, b * c - a * e);
+    [[d * f - e * e, ab, ac], [ab, a * f - c * c, bc], [ac, bc, a * d - b * b]]
+}
+
+fn times(m: &[[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {
+    m.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
+}
+
+fn unit(v: [f64; 3]) -> Option<[f64; 3]> {
+    let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    (length.is_normal()).then(|| v.map(|x| x / length))
 }
 
 /// Takes a sinusoid out by least squares of its two quadratures.
@@ -241,9 +281,16 @@ const PURE_PAIR: f32 = 0.93;
 const MISFIT_ONE: f32 = 0.25;
 
 /// What the predictor of two may leave over, as a share.
-const MISFIT: f64 = 0.05;
+const MISFIT: f64 = 0.006;
 
-const PASSES: usize = 8;
+/// Multiplications after which the eigenvector has settled.
+const TURNS: usize = 5;
+
+/// How often two frequencies are set right.
+const ROUNDS: usize = 3;
+
+/// Two frequencies closer than this are one that beats, in Hz.
+const CLOSEST: u16 = 60;
 
 /// A guess is at most this far off, in radians a sample: 45 Hz.
 const MAX_TURN: f32 = 0.035;
@@ -310,6 +357,15 @@ mod tests {
             let pitch = Sound::of(&both).pitch.unwrap_or_else(|| panic!("{a}+{b}: {:?}", predictor(&both)));
             assert!(f32::from(pitch.low) - a < 8.0 && f32::from(pitch.high) - b < 8.0, "{a}+{b}: {pitch:?}");
             assert!(a - f32::from(pitch.low) < 8.0 && b - f32::from(pitch.high) < 8.0, "{a}+{b}: {pitch:?}");
+        }
+    }
+
+    #[test]
+    fn a_noisy_line_hides_no_pair() {
+        for seed in 0..50 {
+            let line = sum(&sines(&[(500.0, 3_500.0), (1_000.0, 3_500.0)], 160), &noise(120.0, 160, seed));
+            let pitch = Sound::of(&line).pitch.expect("a tone");
+            assert!(pitch.low.abs_diff(500) <= 12 && pitch.high.abs_diff(1_000) <= 12, "{pitch:?}");
         }
     }
 

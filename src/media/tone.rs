@@ -130,7 +130,7 @@ pub fn chains(tones: &[Tone]) -> Vec<Chain> {
         let new =
             Chain { run: tone.run, pitch: tone.pitch, pitches: 1, lowest: tone.pitch.low, highest: top };
         match out.last_mut() {
-            Some(chain) if tone.run.start <= chain.run.end + IN_A_ROW => {
+            Some(chain) if tone.run.start <= chain.run.end + reach(last, tone.pitch) => {
                 let same = last.is_some_and(|pitch| pitch.same(tone.pitch));
                 chain.run.end = tone.run.end;
                 chain.pitches += u32::from(!same);
@@ -144,6 +144,11 @@ pub fn chains(tones: &[Tone]) -> Vec<Chain> {
     out
 }
 
+/// How far apart, in ticks, two tones may be and still follow each other.
+fn reach(last: Option<Pitch>, next: Pitch) -> u32 {
+    if last.is_some_and(|pitch| pitch.same(next)) { BROKEN } else { IN_A_ROW }
+}
+
 /// Pairs that say busy, ringing or dial.
 const PROGRESS: [(u16, u16); 5] = [(480, 620), (440, 480), (350, 440), (400, 450), (400, 425)];
 
@@ -153,8 +158,11 @@ const SHORTEST: u32 = 6;
 /// A tone goes on over so many ticks that don't have its pitch: a lost packet, or a click.
 const BRIDGED: u32 = 6;
 
-/// Tones no further apart follow each other, in ticks.
+/// Tones of different pitch no further apart follow each other, in ticks.
 const IN_A_ROW: u32 = 10;
+
+/// One tone that loss broke, or that a recorder sounds twice.
+const BROKEN: u32 = 25;
 
 /// Beeps last 150 to 1000 ms; the edges blur by a stretch each.
 const SHORTEST_BEEP: u32 = 12;

@@ -121,8 +121,8 @@ impl Band {
         self.adapt_zeros(difference);
         self.rebuilt = [rebuilt, self.rebuilt[0]];
         self.partial = [partial, self.partial[0]];
-        self.differences.copy_within(..5, 1);
-        self.differences[0] = difference;
+        let [a, b, c, d, e, _] = self.differences;
+        self.differences = [difference, a, b, c, d, e];
         let poles = |n: usize| (self.poles[n] * saturated(2 * self.rebuilt[n])) >> 15;
         let of_poles = saturated(poles(0) + poles(1));
         let zeros = |n: usize| (self.zero_weights[n] * saturated(2 * self.differences[n])) >> 15;
