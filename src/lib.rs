@@ -12,10 +12,10 @@
 //! | module | what it holds | layer |
 //! |---|---|---|
 //! | [`time`], [`phone`], [`event`], [`settings`] | time, numbers, shared facts, what a configuration means | L0 |
-//! | [`wire`] | bytes to values, stateless: pcap, pcapng, frames, HEP, SIP, SDP, WebSocket | L1 |
+//! | [`wire`] | bytes to values, stateless: pcap, pcapng, frames, HEP, SIP, SDP, WebSocket, RTP, G.711, G.722 | L1 |
 //! | [`flow`] | fragments, TCP, SIP framing: packets to datagrams | L2 |
 //! | [`call`] | legs joined to calls, and the outcome of each | L2 |
-//! | [`media`] | RTP streams | L2 |
+//! | [`media`] | RTP streams; by ear, whether a recorder or a person answered | L2 |
 //! | [`rules`] | calendar, line, gates, decision; no SIP word in it | L3 |
 //! | [`outreach`] | cases, steps, templates, segments; no SIP word in it | L3 |
 //! | [`engine`] | inputs to outputs over all of the above, one deadline queue | L4 |

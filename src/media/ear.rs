@@ -61,3 +61,259 @@ impl Ear {
 
 /// Room for packets that turn out to belong before the first one seen.
 const LEAD: Span = Span::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::heard::{Reason, Verdict};
+
+    const ANSWERED: Timestamp = Timestamp::from_micros(1_795_190_400_000_000);
+
+    /// What one side does for some milliseconds.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Speak(u32),
+        Pause(u32),
+        Sound(u32, &'static [f32]),
+        /// Sends nothing at all.
+        Vanish(u32),
+    }
+    use Does::{Pause, Sound, Speak, Vanish};
+
+    const BEEP: Does = Sound(400, &[1_000.0]);
+
+    /// µ-law by G.711's formula.
+    fn ulaw(sample: f32) -> u8 {
+        let sign = if sample < 0.0 { 0x80 } else { 0x00 };
+        let size = sample.abs().min(32_000.0) as u32 + 132;
+        let segment = (size >> 7).ilog2();
+        !(sign | (segment << 4) as u8 | (size >> (segment + 3)) as u8 & 0x0f)
+    }
+
+    /// Something with syllables, a pitch that moves and formants that do.
+    fn voice(n: usize) -> f32 {
+        let t = n as f32 / 8_000.0;
+        let syllable = (t * 4.0 * std::f32::consts::TAU).sin().max(0.0);
+        let glide = (1..8).map(|k| {
+            let k = k as f32;
+            let phase = k * (120.0 * t + 8.0 * (t * 5.0).sin()) * std::f32::consts::TAU;
+            phase.sin() / (1.0 + (k - 3.0 - 2.0 * (t * 7.0).sin()).abs())
+        });
+        2_500.0 * syllable * glide.sum::<f32>()
+    }
+
+    fn sample(does: Does, n: usize) -> f32 {
+        match does {
+            Speak(_) => voice(n),
+            Sound(_, hz) => {
+                let wave = |f: &f32| (f * n as f32 / 8_000.0 * std::f32::consts::TAU).sin();
+                hz.iter().map(|f| 5_000.0 / hz.len() as f32 * wave(f)).sum()
+            }
+            Pause(_) | Vanish(_) => 0.0,
+        }
+    }
+
+    fn lasts(does: Does) -> u32 {
+        match does {
+            Speak(ms) | Pause(ms) | Sound(ms, _) | Vanish(ms) => ms,
+        }
+    }
+
+    /// The payloads of one side, 20 ms each; `None` where it sends nothing.
+    fn packets(script: &[Does]) -> Vec<Option<Vec<u8>>> {
+        let frame = |does: Does, n: u32| {
+            let start = n as usize * 160;
+            let bytes = || (start..start + 160).map(|n| ulaw(sample(does, n))).collect();
+            (!matches!(does, Vanish(_))).then(bytes)
+        };
+        script.iter().flat_map(|&does| (0..lasts(does) / 20).map(move |n| frame(does, n))).collect()
+    }
+
+    fn heard(pbx: &[Does], caller: &[Does]) -> Heard {
+        heard_with(pbx, caller, |_| true)
+    }
+
+    /// Hears two scripts; of each side only packets whose number is let through.
+    fn heard_with(pbx: &[Does], caller: &[Does], through: impl Fn(usize) -> bool) -> Heard {
+        let mut ear = Ear::new(Params::default());
+        let mut ends = ANSWERED;
+        for (from, script) in [(Direction::FromPbx, pbx), (Direction::FromCaller, caller)] {
+            for (n, payload) in packets(script).into_iter().enumerate() {
+                let at = ANSWERED + Span::from_millis(n as i64 * 20);
+                ends = ends.max(at);
+                let Some(payload) = payload.filter(|_| through(n)) else { continue };
+                let (sequence, timestamp) = (n as u16, n as u32 * 160);
+                let packet =
+                    RtpPacket { kind: 0, sequence, timestamp, ssrc: 7, marker: false, payload: &payload };
+                ear.hear(from, Codec::Pcmu, at, &packet);
+            }
+        }
+        ear.judge(ANSWERED, ends)
+    }
+
+    const GREETING: [Does; 4] = [Pause(300), Speak(4_000), Pause(300), BEEP];
+
+    fn then(rest: &[Does]) -> Vec<Does> {
+        GREETING.iter().chain(rest).copied().collect()
+    }
+
+    #[test]
+    fn greeting_tone_and_speech_are_a_message() {
+        let heard = heard(&then(&[Pause(6_000)]), &[Pause(5_500), Speak(4_000), Pause(1_500)]);
+        assert_eq!(heard.verdict, Verdict::VoicemailMessage);
+        let message = heard.message.expect("a message");
+        assert!(message.start_ms.abs_diff(5_000) <= 40, "{message:?}");
+        assert!(message.speech_ms.abs_diff(3_900) <= 200, "{message:?}");
+        assert!(heard.greeting.expect("a greeting").end_ms <= 4_320);
+    }
+
+    #[test]
+    fn a_recorder_that_falls_silent_altogether_is_one() {
+        let heard = heard(&GREETING, &[Vanish(5_500), Speak(4_000), Vanish(1_500)]);
+        assert_eq!(heard.verdict, Verdict::VoicemailMessage);
+    }
+
+    #[test]
+    fn greeting_and_tone_alone_are_a_hangup() {
+        let heard = heard(&then(&[Pause(3_000)]), &[Pause(5_500), Speak(600), Pause(1_900)]);
+        assert_eq!(heard.verdict, Verdict::VoicemailHangup);
+    }
+
+    #[test]
+    fn a_long_sentence_without_a_tone_is_no_voicemail() {
+        let heard =
+            heard(&[Pause(300), Speak(6_000), Pause(8_000)], &[Pause(7_000), Speak(6_000), Pause(1_000)]);
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::NoTone));
+        assert!(heard.suggests_voicemail());
+    }
+
+    #[test]
+    fn turns_are_a_conversation_whatever_beeps_in_it() {
+        let pbx = [
+            Speak(1_500),
+            Pause(2_000),
+            Speak(1_500),
+            Pause(2_000),
+            Speak(1_500),
+            Pause(2_000),
+            Speak(1_000),
+            BEEP,
+        ];
+        let caller = [
+            Pause(1_700),
+            Speak(1_600),
+            Pause(1_900),
+            Speak(1_600),
+            Pause(1_900),
+            Speak(1_600),
+            Pause(1_500),
+            Speak(4_000),
+        ];
+        let heard = heard(&pbx, &caller);
+        assert_eq!(heard.verdict, Verdict::Conversation);
+        assert!(heard.two_way_ms >= 5_000);
+        assert_eq!(heard.message, None);
+    }
+
+    #[test]
+    fn speech_after_the_tone_is_no_recorder() {
+        let heard = heard(
+            &then(&[Pause(2_500), Speak(1_500), Pause(3_000)]),
+            &[Pause(5_200), Speak(2_000), Pause(4_000)],
+        );
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::SpokeAfterTone));
+    }
+
+    #[test]
+    fn a_tone_that_comes_again_is_no_recorder() {
+        let heard = heard(&then(&[Pause(5_000), BEEP, Pause(5_000)]), &[Pause(5_500), Speak(9_000)]);
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::ToneRepeats));
+    }
+
+    #[test]
+    fn a_busy_tone_is_no_recorder() {
+        let busy = Sound(500, &[480.0, 620.0]);
+        let heard = heard(&[Speak(3_000), Pause(300), busy, Pause(5_000)], &[Pause(4_000), Speak(4_000)]);
+        assert!(matches!(heard.verdict, Verdict::Unknown(_)), "{heard:?}");
+    }
+
+    #[test]
+    fn a_fax_machine_is_said_to_be_one() {
+        let cng = [Sound(500, &[1_100.0]), Pause(3_000), Sound(500, &[1_100.0]), Pause(3_000)];
+        let heard = heard(&[Speak(3_000), Pause(4_000)], &cng);
+        assert_eq!((heard.verdict, heard.fax), (Verdict::Unknown(Reason::Fax), true));
+    }
+
+    #[test]
+    fn every_twentieth_packet_lost_changes_no_verdict() {
+        let caller = [Pause(5_500), Speak(4_000), Pause(1_500)];
+        let heard = heard_with(&then(&[Pause(6_000)]), &caller, |n| n % 20 != 7);
+        assert_eq!(heard.verdict, Verdict::VoicemailMessage);
+    }
+
+    #[test]
+    fn half_of_it_lost_is_too_much() {
+        let caller = [Pause(5_500), Speak(4_000), Pause(1_500)];
+        let heard = heard_with(&then(&[Pause(6_000)]), &caller, |n| n % 2 == 0);
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::Lossy));
+    }
+
+    #[test]
+    fn one_side_or_none_is_unknown() {
+        let unknown = |pbx: &[Does], caller: &[Does]| heard(pbx, caller).verdict;
+        assert_eq!(unknown(&GREETING, &[]), Verdict::Unknown(Reason::CallerUnseen));
+        assert_eq!(unknown(&[], &[Speak(3_000)]), Verdict::Unknown(Reason::PbxUnseen));
+        assert_eq!(unknown(&[], &[]), Verdict::Unknown(Reason::NoAudio));
+    }
+
+    #[test]
+    fn what_sounds_before_the_answer_counts_for_nothing() {
+        let mut ear = Ear::new(Params::default());
+        for (n, payload) in (0..).zip(packets(&then(&[Pause(6_000)]))) {
+            let at = ANSWERED - Span::from_secs(30) + Span::from_millis(i64::from(n) * 20);
+            let payload = payload.expect("sound");
+            let (sequence, timestamp) = (n, u32::from(n) * 160);
+            let packet =
+                RtpPacket { kind: 0, sequence, timestamp, ssrc: 7, marker: false, payload: &payload };
+            ear.hear(Direction::FromPbx, Codec::Pcmu, at, &packet);
+            ear.hear(Direction::FromCaller, Codec::Pcmu, at, &packet);
+        }
+        let heard = ear.judge(ANSWERED, ANSWERED + Span::from_secs(5));
+        assert_eq!((heard.greeting, heard.tone), (None, None));
+    }
+
+    #[test]
+    fn an_unknown_codec_is_said_to_be_one() {
+        let mut ear = Ear::new(Params::default());
+        let packet =
+            RtpPacket { kind: 18, sequence: 1, timestamp: 1, ssrc: 7, marker: false, payload: &[0; 20] };
+        ear.hear(Direction::FromPbx, Codec::Other, ANSWERED, &packet);
+        assert_eq!(
+            ear.judge(ANSWERED, ANSWERED + Span::from_secs(5)).verdict,
+            Verdict::Unknown(Reason::Unreadable)
+        );
+    }
+
+    #[test]
+    fn noise_on_the_wire_never_panics() {
+        let mut ear = Ear::new(Params::default());
+        let mut seed = 1_u32;
+        let mut next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            seed
+        };
+        for _ in 0..3_000 {
+            let payload: Vec<u8> = (0..next() % 400).map(|_| (next() >> 24) as u8).collect();
+            let (sequence, timestamp, ssrc) = ((next() >> 16) as u16, next(), next() % 3);
+            let packet = RtpPacket { kind: 0, sequence, timestamp, ssrc, marker: false, payload: &payload };
+            let at = Timestamp::from_micros(i64::from(next()) * 1_000 - i64::from(next()));
+            let codec =
+                [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::TelephoneEvent][(next() >> 30) as usize];
+            let from = if next() >> 31 == 0 { Direction::FromPbx } else { Direction::FromCaller };
+            ear.hear(from, codec, at, &packet);
+        }
+        for (a, b) in [(0, 0), (i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (1 << 40, 1 << 41)] {
+            let _ = ear.judge(Timestamp::from_micros(a), Timestamp::from_micros(b));
+        }
+    }
+}

@@ -96,6 +96,7 @@ impl Scene {
         for chain in self.chains.iter().filter(|chain| chain.may_be_beep()) {
             match self.objection(chain) {
                 None => return Ok(*chain),
+                Some(Reason::Undecided) => {}
                 Some(reason) => why = reason,
             }
         }
@@ -154,13 +155,14 @@ impl Scene {
         Some(interval(Run { start: first.start, end: last.end.min(end) }))
     }
 
-    /// Whether the PBX's side spoke for long while the caller listened.
+    /// Whether the PBX's side spoke for long while the caller listened, and never answered a whole sentence.
     fn long_greeting(&self) -> bool {
-        self.greeting(None).is_some_and(|said| {
-            let while_said = Run { start: said.start_ms / 10, end: said.end_ms / 10 };
-            let over: u32 = self.caller.iter().map(|run| run.shared(while_said)).sum();
-            ms(while_said.len()) >= LONG_GREETING_MS && over <= SOME_WORDS / 2
-        })
+        self.turns.heard_out < A_SENTENCE
+            && self.greeting(None).is_some_and(|said| {
+                let while_said = Run { start: said.start_ms / 10, end: said.end_ms / 10 };
+                let over: u32 = self.caller.iter().map(|run| run.shared(while_said)).sum();
+                ms(while_said.len()) >= LONG_GREETING_MS && over <= SOME_WORDS / 2
+            })
     }
 
     fn digits_before(&self, end: u32) -> u32 {
@@ -261,10 +263,11 @@ const SURE_TWO_WAY_MS: u32 = 5_000;
 /// What sounds without a pause for the caller for so long may be a greeting.
 const LONG_GREETING_MS: u32 = 3_000;
 
-/// In ticks: what is a click, a word, some words.
+/// In ticks: what is a click, a word, a sentence, some words.
 const A_CLICK: u32 = 30;
 const A_WORD: u32 = 50;
 const SOME_WORDS: u32 = 150;
+const A_SENTENCE: u32 = 100;
 
 /// Speakers pause for so long within what they say, in ticks.
 const A_BREATH: u32 = 100;

@@ -14,6 +14,8 @@ pub struct Turns {
     pub two_way: u32,
     /// When the caller first took a turn after the PBX's side had spoken, in ticks.
     pub first_reply: Option<u32>,
+    /// The longest such turn of the caller's, in ticks.
+    pub heard_out: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +32,18 @@ impl Turns {
         turns.sort_by_key(|(run, _)| run.start);
         let mut out = Turns::default();
         let mut before: Option<Who> = None;
-        let mut asked = false;
+        let mut asked = 0;
         for (run, who) in turns {
             match (before, who) {
                 (Some(Who::Pbx), Who::Caller) => {
-                    asked = true;
+                    asked = run.len();
                     out.first_reply.get_or_insert(run.start);
                 }
-                (Some(Who::Caller), Who::Pbx) if asked => out.replies += 1,
+                (Some(Who::Caller), Who::Caller) if asked > 0 => asked += run.len(),
+                (Some(Who::Caller), Who::Pbx) if asked > 0 => {
+                    out.replies += 1;
+                    out.heard_out = out.heard_out.max(asked);
+                }
                 _ => {}
             }
             if who == Who::Pbx && out.replies > 0 {
@@ -71,7 +77,7 @@ mod tests {
     #[test]
     fn question_and_answer_twice_is_two_replies() {
         let turns = Turns::of(&runs(&[(0, 200), (500, 700), (900, 1_000)]), &runs(&[(220, 480), (720, 880)]));
-        assert_eq!(turns, Turns { replies: 2, two_way: 780, first_reply: Some(220) });
+        assert_eq!(turns, Turns { replies: 2, two_way: 780, first_reply: Some(220), heard_out: 260 });
     }
 
     #[test]

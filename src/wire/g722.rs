@@ -189,3 +189,73 @@ const QM6: [i32; 64] = [
     11_192, 10_232, 9_360, 8_576, 7_856, 7_192, 6_576, 6_000, 5_456, 4_944, 4_464, 4_008, 3_576, 3_168,
     2_776, 2_400, 2_032, 1_688, 1_360, 1_040, 728, 432, 136, -432, -136,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 20 ms of 1 kHz at 8000 and 5 kHz at 2000, coded by another implementation (libavcodec 59).
+    const TONES: [u8; 160] = [
+        0xfa, 0xd4, 0x29, 0xb2, 0x04, 0xa0, 0xa0, 0x20, 0xa0, 0xb2, 0x0b, 0x89, 0x10, 0x1d, 0xaf, 0x2a, 0xae,
+        0xba, 0x14, 0x90, 0x13, 0x1f, 0xb0, 0x2c, 0xf0, 0xbb, 0x15, 0x91, 0x55, 0x3e, 0xb2, 0x6e, 0xf2, 0xfc,
+        0x16, 0xd2, 0x57, 0x3f, 0xb3, 0x6f, 0xf4, 0xfc, 0x17, 0xd3, 0x58, 0x1f, 0xf2, 0x70, 0xf3, 0xff, 0x16,
+        0xd4, 0x57, 0x3d, 0xb3, 0x70, 0xf3, 0xff, 0x17, 0xd4, 0xd7, 0x7d, 0xb3, 0x71, 0xf4, 0xbc, 0x57, 0x94,
+        0xd6, 0x7f, 0xb3, 0x70, 0xf3, 0xfe, 0x17, 0xd5, 0xd8, 0x5f, 0xb1, 0x6f, 0xf6, 0xbc, 0x58, 0x94, 0xd7,
+        0x7d, 0xb1, 0x6f, 0xf7, 0xbb, 0x57, 0x97, 0xd9, 0x5f, 0xf1, 0x30, 0x73, 0xff, 0x17, 0xd6, 0x58, 0x5d,
+        0xb3, 0x70, 0x72, 0xfd, 0x18, 0xd3, 0x5b, 0x5e, 0xb3, 0x72, 0xf4, 0xb7, 0x15, 0xd5, 0x58, 0x5e, 0xf2,
+        0x31, 0x72, 0xba, 0x58, 0x94, 0xd9, 0xdf, 0xb0, 0x6f, 0x76, 0xf6, 0x19, 0xd7, 0x5b, 0x5f, 0xb0, 0x70,
+        0xf2, 0xb8, 0x5a, 0x95, 0x58, 0x5c, 0xf2, 0x70, 0x70, 0xb6, 0x17, 0x99, 0x57, 0xff, 0xf6, 0xf0, 0x70,
+        0xb7, 0x15, 0x97, 0x5c, 0x59, 0x73, 0x72,
+    ];
+
+    /// What that implementation makes of the last four bytes.
+    const LAST: [i16; 8] = [4304, 6658, 9771, 6630, 4381, 4875, -47, -4911];
+
+    fn power(samples: &[i16], hz: f64, rate: f64) -> f64 {
+        let (mut c, mut s) = (0.0, 0.0);
+        for (n, &sample) in samples.iter().enumerate() {
+            let phase = n as f64 * hz / rate * std::f64::consts::TAU;
+            c += f64::from(sample) * phase.cos();
+            s += f64::from(sample) * phase.sin();
+        }
+        2.0 * (c * c + s * s).sqrt() / samples.len() as f64
+    }
+
+    #[test]
+    fn decodes_to_the_bit_what_another_implementation_does() {
+        let mut decoder = G722::new();
+        let samples: Vec<i16> = TONES.iter().flat_map(|&byte| decoder.decode(byte)).collect();
+        assert_eq!(samples[312..], LAST);
+    }
+
+    #[test]
+    fn each_band_keeps_its_tone() {
+        let mut decoder = G722::new();
+        let samples: Vec<i16> = TONES.iter().flat_map(|&byte| decoder.decode(byte)).collect();
+        assert!((power(&samples[160..], 1_000.0, 16_000.0) - 8_000.0).abs() < 400.0);
+        assert!((power(&samples[160..], 5_000.0, 16_000.0) - 2_000.0).abs() < 400.0);
+    }
+
+    #[test]
+    fn the_lower_band_alone_is_the_sound_below_four_kilohertz() {
+        let mut decoder = G722::new();
+        let samples: Vec<i16> = TONES.iter().map(|&byte| decoder.decode_low(byte)).collect();
+        assert!((power(&samples[80..], 1_000.0, 8_000.0) - 8_000.0).abs() < 400.0);
+        assert!(power(&samples[80..], 3_000.0, 8_000.0) < 400.0);
+    }
+
+    #[test]
+    fn no_bytes_overflow_it() {
+        for pattern in [[0x00, 0x00], [0xff, 0xff], [0x3f, 0xc0], [0x04, 0x20], [0x80, 0x7f]] {
+            let mut decoder = G722::new();
+            for n in 0..4_000 {
+                decoder.decode(pattern[n % 2]);
+            }
+        }
+        let (mut decoder, mut seed) = (G722::new(), 1_u32);
+        for _ in 0..200_000 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            decoder.decode((seed >> 24) as u8);
+        }
+    }
+}
