@@ -65,7 +65,10 @@ const LEAD: Span = Span::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::activity::Run;
     use crate::media::heard::{Reason, Verdict};
+    use crate::media::tone::Tone;
+    use crate::wire::g722::G722;
 
     const ANSWERED: Timestamp = Timestamp::from_micros(1_795_190_400_000_000);
 
@@ -292,6 +295,12 @@ mod tests {
             ear.judge(ANSWERED, ANSWERED + Span::from_secs(5)).verdict,
             Verdict::Unknown(Reason::Unreadable)
         );
+    }
+
+    #[test]
+    fn an_ear_stays_below_eight_kilobytes() {
+        let lists = 2 * (128 * size_of::<Run>() + 64 * size_of::<Tone>() + 32 * size_of::<u32>());
+        assert!(size_of::<Ear>() + lists + 2 * size_of::<G722>() <= 8_192, "{}", size_of::<Ear>());
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Scene {
 
     /// The tone a recorder began with, or why there is none.
     fn beep(&self) -> Result<Chain, Reason> {
-        let mut why = if self.long_greeting() { Reason::NoTone } else { Reason::Undecided };
+        let suspect = self.long_greeting() || self.nobody_answers();
+        let mut why = if suspect { Reason::NoTone } else { Reason::Undecided };
         for chain in self.chains.iter().filter(|chain| chain.may_be_beep()) {
             match self.objection(chain) {
                 None => return Ok(*chain),
@@ -163,6 +164,11 @@ impl Scene {
                 let over: u32 = self.caller.iter().map(|run| run.shared(while_said)).sum();
                 ms(while_said.len()) >= LONG_GREETING_MS && over <= SOME_WORDS / 2
             })
+    }
+
+    /// Whether the PBX's side spoke and the caller never said a word.
+    fn nobody_answers(&self) -> bool {
+        total(&self.pbx) >= A_SENTENCE && total(&self.caller) < A_WORD
     }
 
     fn digits_before(&self, end: u32) -> u32 {

@@ -12,6 +12,7 @@
 
 mod activity;
 mod ear;
+mod exact;
 mod heard;
 mod judge;
 mod placement;

@@ -5,6 +5,8 @@
 //! and held to the energy that is left. Two tones at once come from a symmetric predictor of order four. Speech
 //! passes for a tone now and then, for 20 ms; only `tone` says what a tone is.
 
+use super::exact::{acos, atan2, decibels_below, sin_cos};
+
 /// One stretch of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sound {
@@ -46,8 +48,7 @@ fn near(a: u16, b: u16) -> bool {
 
 fn level_of(energy: f32, samples: usize) -> u8 {
     let power = energy / (samples.max(1) as f32 * FULL_SCALE * FULL_SCALE);
-    let below = -10.0 * power.max(1e-12).log10();
-    below.clamp(0.0, f32::from(SILENT)).round() as u8
+    decibels_below(power)
 }
 
 fn pitch_of(x: &[f32], energy: f32) -> Option<Pitch> {
@@ -73,7 +74,7 @@ fn guess(x: &[f32]) -> Option<f32> {
     let spread = ((yy - xx).powi(2) + 4.0 * xy * xy).sqrt();
     let rest = (xx + yy - spread) * 0.5;
     let cosine = (yy - xx + spread) / (2.0 * xy) * std::f32::consts::FRAC_1_SQRT_2;
-    (rest <= MISFIT_ONE * xx && (-0.3..0.99).contains(&cosine)).then(|| cosine.acos())
+    (rest <= MISFIT_ONE * xx && (-0.3..0.99).contains(&cosine)).then(|| acos(cosine))
 }
 
 /// Sums over every inner sample `x` and the sum `y` of its neighbours: `x x`, `x y`, `y y`.
@@ -101,20 +102,20 @@ fn neighbours(x: &[f32]) -> (f32, f32, f32) {
 fn project(x: &[f32], w: f32) -> (f32, f32) {
     let half = x.len() / 2;
     let (first, second) = x.split_at(half);
-    let (step_sin, step_cos) = w.sin_cos();
-    let (mut c, mut s) = (1.0_f32, 0.0_f32);
+    let mut phasor = Phasor::new(w);
     let mut sums = [0.0_f32; 4];
     for (a, b) in first.iter().zip(second) {
+        let (c, s) = phasor.next();
         sums[0] += a * c;
         sums[1] += a * s;
         sums[2] += b * c;
         sums[3] += b * s;
-        (c, s) = (c * step_cos - s * step_sin, s * step_cos + c * step_sin);
     }
     // `second` starts `half` samples later: turn its sums by the phasor reached.
     let [ac, as_, bc, bs] = sums;
+    let (c, s) = phasor.now;
     let (bc, bs) = (bc * c - bs * s, bc * s + bs * c);
-    let phase = (as_ * bc - ac * bs).atan2(ac * bc + as_ * bs);
+    let phase = atan2(as_ * bc - ac * bs, ac * bc + as_ * bs);
     let held = 2.0 * ((ac + bc).powi(2) + (as_ + bs).powi(2)) / (2 * half).max(1) as f32;
     (phase / half.max(1) as f32, held)
 }
@@ -127,32 +128,87 @@ fn double(x: &[f32], energy: f32) -> Option<Pitch> {
     if !(upper < 0.985 && lower > -0.2 && upper - lower > 0.015) {
         return None;
     }
-    let (low, high, left) = settle(x, upper.acos(), lower.acos());
+    let (low, high) = (acos(upper), acos(lower));
+    if left_by_pair(x, low, high) > ROUGHLY * energy {
+        return None;
+    }
+    let (low, high) = settle(x, low, high);
+    let left = left_by_pair(x, low, high);
     let (low, high) = (hertz(low), hertz(high));
     let apart = low + CLOSEST <= high;
     let fits = apart && left <= (1.0 - PURE_PAIR) * energy && HEARD.contains(&low) && HEARD.contains(&high);
     fits.then_some(Pitch { low, high })
 }
 
-/// Sets two frequencies right, each on what the other leaves over; and the energy that both leave over.
-fn settle(x: &[f32], mut low: f32, mut high: f32) -> (f32, f32, f32) {
+/// Sets two frequencies right, each on what the other leaves over.
+fn settle(x: &[f32], mut low: f32, mut high: f32) -> (f32, f32) {
     for _ in 0..ROUNDS {
-        low += without(x, &[high], |rest| project(rest, low).0.clamp(-MAX_TURN, MAX_TURN));
-        high += without(x, &[low], |rest| project(rest, high).0.clamp(-MAX_TURN, MAX_TURN));
+        low += without(x, high, |rest| project(rest, low).0.clamp(-MAX_TURN, MAX_TURN));
+        high += without(x, low, |rest| project(rest, high).0.clamp(-MAX_TURN, MAX_TURN));
     }
-    let both = [low, high, low, high, low, high, low, high];
-    (low, high, without(x, &both, |rest| dot(rest, rest)))
+    (low, high)
 }
 
-/// What is to be said of a stretch once sinusoids have been taken out of it, one after the other.
-fn without(x: &[f32], out: &[f32], say: impl FnOnce(&[f32]) -> f32) -> f32 {
+/// The energy that two sinusoids leave over at their best.
+fn left_by_pair(x: &[f32], low: f32, high: f32) -> f32 {
+    let mut phasors = [Phasor::new(low), Phasor::new(high)];
+    let mut sums = [[0.0_f32; 5]; 5];
+    for &v in x {
+        let [a, b] = phasors.each_mut().map(Phasor::next);
+        let row = [a.0, a.1, b.0, b.1, v];
+        for (n, sums) in sums.iter_mut().enumerate() {
+            for (sum, other) in sums.iter_mut().zip(row).skip(n) {
+                *sum += row[n] * other;
+            }
+        }
+    }
+    eliminated(sums)
+}
+
+/// What of the last variable's square the ones before it don't explain: the upper triangle of a symmetric matrix of
+/// products, eliminated row by row.
+fn eliminated(mut m: [[f32; 5]; 5]) -> f32 {
+    for pivot in 0..4 {
+        let row = m[pivot];
+        if row[pivot] <= 1e-3 {
+            continue;
+        }
+        for n in pivot + 1..5 {
+            let share = row[n] / row[pivot];
+            for k in n..5 {
+                m[n][k] -= share * row[k];
+            }
+        }
+    }
+    m[4][4].max(0.0)
+}
+
+/// A cosine and a sine that go on by one sample at a time.
+struct Phasor {
+    now: (f32, f32),
+    step: (f32, f32),
+}
+
+impl Phasor {
+    fn new(w: f32) -> Phasor {
+        let (sin, cos) = sin_cos(w);
+        Phasor { now: (1.0, 0.0), step: (cos, sin) }
+    }
+
+    fn next(&mut self) -> (f32, f32) {
+        let ((c, s), (cos, sin)) = (self.now, self.step);
+        self.now = (c * cos - s * sin, s * cos + c * sin);
+        (c, s)
+    }
+}
+
+/// What is to be said of a stretch once a sinusoid has been taken out of it.
+fn without(x: &[f32], w: f32, say: impl FnOnce(&[f32]) -> f32) -> f32 {
     let mut room = [0.0_f32; MAX_STRETCH];
     let n = x.len().min(MAX_STRETCH);
     let (Some(rest), Some(x)) = (room.get_mut(..n), x.get(..n)) else { return 0.0 };
     rest.copy_from_slice(x);
-    for &w in out {
-        take_out(rest, w);
-    }
+    take_out(rest, w);
     say(rest)
 }
 
@@ -213,16 +269,15 @@ fn unit(v: [f64; 3]) -> Option<[f64; 3]> {
 
 /// Takes a sinusoid out by least squares of its two quadratures.
 fn take_out(x: &mut [f32], w: f32) {
-    let (step_sin, step_cos) = w.sin_cos();
-    let (mut c, mut s) = (1.0_f32, 0.0_f32);
+    let mut phasor = Phasor::new(w);
     let mut sums = [0.0_f32; 5];
     for v in x.iter() {
+        let (c, s) = phasor.next();
         sums[0] += c * c;
         sums[1] += c * s;
         sums[2] += s * s;
         sums[3] += v * c;
         sums[4] += v * s;
-        (c, s) = (c * step_cos - s * step_sin, s * step_cos + c * step_sin);
     }
     let [cc, cs, ss, vc, vs] = sums;
     let det = cc * ss - cs * cs;
@@ -230,10 +285,10 @@ fn take_out(x: &mut [f32], w: f32) {
         return;
     }
     let (p, q) = ((vc * ss - vs * cs) / det, (vs * cc - vc * cs) / det);
-    let (mut c, mut s) = (1.0_f32, 0.0_f32);
+    let mut phasor = Phasor::new(w);
     for v in x.iter_mut() {
+        let (c, s) = phasor.next();
         *v -= p * c + q * s;
-        (c, s) = (c * step_cos - s * step_sin, s * step_cos + c * step_sin);
     }
 }
 
@@ -279,6 +334,9 @@ const PURE_PAIR: f32 = 0.93;
 
 /// What the predictor of one may leave over, as a share; no proof yet, but most speech stops here.
 const MISFIT_ONE: f32 = 0.25;
+
+/// What two may leave over before they are set right, as a share.
+const ROUGHLY: f32 = 0.6;
 
 /// What the predictor of two may leave over, as a share.
 const MISFIT: f64 = 0.006;
