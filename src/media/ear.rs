@@ -241,6 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn one_burst_of_busy_tone_after_a_short_talk_is_no_recorder() {
+        let pbx = [Speak(2_000), Pause(2_000), Speak(1_500), Pause(400), Sound(480, &[425.0]), Pause(600)];
+        let caller = [Pause(2_200), Speak(1_600), Pause(3_000)];
+        let heard = heard(&pbx, &caller);
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::TalkedBefore));
+    }
+
+    #[test]
+    fn a_tone_after_the_callers_words_is_no_recorder() {
+        let pbx = [Speak(2_000), Pause(2_000), BEEP, Pause(5_000)];
+        let heard = heard(&pbx, &[Pause(2_200), Speak(1_600), Pause(900), Speak(4_000)]);
+        assert_eq!(heard.verdict, Verdict::Unknown(Reason::Undecided));
+    }
+
+    #[test]
     fn a_fax_machine_is_said_to_be_one() {
         let cng = [Sound(500, &[1_100.0]), Pause(3_000), Sound(500, &[1_100.0]), Pause(3_000)];
         let heard = heard(&[Speak(3_000), Pause(4_000)], &cng);

@@ -79,10 +79,13 @@ impl Scene {
     /// The verdict where a recorder was heard.
     fn recorded(&self, params: Params, caller: &Told, beep: Chain) -> Verdict {
         let spoke = i64::from(self.message(beep).speech_ms) >= params.min_message.as_millis();
+        let talked = Turns::of(before(&self.pbx, beep), before(&self.caller, beep));
         let at_once = self.end.saturating_sub(beep.run.end) < AT_ONCE;
         let doubtful = at_once && (total(&self.caller) > A_WORD || total(&self.pbx) < SOME_WORDS);
         match () {
-            () if self.turns.replies >= 2 => Verdict::Unknown(Reason::TalkedBefore),
+            () if talked.replies >= 2 || talked.heard_out >= A_SENTENCE => {
+                Verdict::Unknown(Reason::TalkedBefore)
+            }
             () if spoke => Verdict::VoicemailMessage,
             () if is_lossy(caller, 10) => Verdict::Unknown(Reason::Lossy),
             () if doubtful => Verdict::Unknown(Reason::Undecided),
@@ -112,6 +115,10 @@ impl Scene {
         let gap = chain.run.start.saturating_sub(last.unwrap_or(0));
         let most = if greeted >= SOME_WORDS { LONGEST_GAP } else { SHORT_GAP };
         if gap > if last.is_some() { most } else { LATEST_ALONE } {
+            return Some(Reason::Undecided);
+        }
+        let pause = Run { start: last.unwrap_or(chain.run.start), end: chain.run.start };
+        if self.caller.iter().map(|run| run.shared(pause)).sum::<u32>() > A_WORD {
             return Some(Reason::Undecided);
         }
         if self.chains.iter().any(|other| other.run != chain.run && other.repeats(chain)) {
@@ -250,6 +257,11 @@ fn spoken_within(runs: &[Run], within: Run) -> u32 {
     spoken
 }
 
+/// The runs that began before a tone.
+fn before(runs: &[Run], beep: Chain) -> &[Run] {
+    runs.get(..runs.partition_point(|run| run.start < beep.run.start)).unwrap_or(runs)
+}
+
 fn total(runs: &[Run]) -> u32 {
     runs.iter().map(|run| run.len()).sum()
 }
@@ -287,7 +299,7 @@ const LATEST_ALONE: u32 = 500;
 const GIVES_UP: u32 = 300;
 
 /// A tone this close to the end says little about what follows it, in ticks.
-const AT_ONCE: u32 = 50;
+const AT_ONCE: u32 = 120;
 
 /// What sounds so soon after a tone is its end, in ticks.
 const EDGE: u32 = 10;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Makes trunk-only captures with sound, and the truth of each: NAME.pcap, NAME.truth.json.
 
-    captures.py --out DIR [--cast tuning|tuning-too|held-out] [--takes N] [--kind NAME]
+    captures.py --out DIR [--cast tuning|tuning-too|held-out] [--takes N] [--kind NAME] [--seed N]
 
 Needs espeak-ng, sox and ffmpeg (tests/install ear). Nothing of it is kept in the tree. Same arguments and same versions
 of the three: same captures. Of every leg there is INVITE, 180, 200, ACK, BYE and the RTP of both sides.
 """
 
 import argparse
+import dataclasses
 import json
 import random
 import struct
@@ -132,8 +133,9 @@ def truth(name, scene, kind, leg, lasted):
     return {"capture": f"{name}.pcap", "roles": ROLES, "calls": [call]}
 
 
-def make(out, cast_name, count, only=None):
+def make(out, cast_name, count, only=None, seed=None):
     cast = CASTS[cast_name]
+    cast = cast if seed is None else dataclasses.replace(cast, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     speech = out.parent / "speech"
     speech.mkdir(exist_ok=True)
@@ -159,5 +161,6 @@ if __name__ == "__main__":
     parser.add_argument("--cast", choices=CASTS, default="held-out")
     parser.add_argument("--takes", type=int, default=1)
     parser.add_argument("--kind")
+    parser.add_argument("--seed", type=int)
     args = parser.parse_args()
-    print(f"{len(make(args.out, args.cast, args.takes, args.kind))} captures in {args.out}")
+    print(f"{len(make(args.out, args.cast, args.takes, args.kind, args.seed))} captures in {args.out}")
