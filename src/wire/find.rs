@@ -73,7 +73,7 @@ fn in_word(byte: u8, word: [u8; 8]) -> Option<usize> {
 /// Puts the indices of a byte from `from` on into `room`, in order, while there is room for a block's; tells how many
 /// they are, and up to where the bytes were searched.
 #[inline]
-pub(super) fn gather(byte: u8, bytes: &[u8], from: usize, room: &mut [u16; GATHERED]) -> (usize, usize) {
+fn gather(byte: u8, bytes: &[u8], from: usize, room: &mut [u16; GATHERED]) -> (usize, usize) {
     let (mut count, mut at) = (0, from);
     let (blocks, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<64>();
     let mut put = |at: usize, mut found: u64| {
@@ -109,7 +109,51 @@ fn places_of_64(byte: u8, block: &[u8; 64]) -> u64 {
 }
 
 /// How many indices are gathered at once, a power of two.
-pub(super) const GATHERED: usize = 128;
+const GATHERED: usize = 128;
+
+/// The ends of lines, one after the last byte of each, in the first 64 KB of a text; the end of the text is the last
+/// one. As `Places` finds them, but many at once.
+pub(super) struct LineEnds<'a> {
+    bytes: &'a [u8],
+    room: [u16; GATHERED],
+    next: usize,
+    count: usize,
+    searched: usize,
+}
+
+impl<'a> LineEnds<'a> {
+    /// Those from `from` on.
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], from: usize) -> LineEnds<'a> {
+        let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
+        LineEnds { bytes, room: [0; GATHERED], next: 0, count: 0, searched: from }
+    }
+}
+
+impl Iterator for LineEnds<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.next == self.count {
+            if self.searched >= self.bytes.len() {
+                return None;
+            }
+            (self.count, self.searched) = gather(b'\n', self.bytes, self.searched, &mut self.room);
+            self.next = 0;
+            if self.searched >= self.bytes.len() && self.bytes.last() != Some(&b'\n') {
+                self.room[self.count % GATHERED] = (self.bytes.len() - 1) as u16;
+                self.count += 1;
+            }
+        }
+        let end = self.room[self.next % GATHERED];
+        self.next += 1;
+        Some(usize::from(end) + 1)
+    }
+}
+
+/// What sixteen bits count.
+const LONGEST: usize = 1 << 16;
 
 /// The indices of a byte, in order.
 #[derive(Clone, Copy, Debug)]
@@ -175,13 +219,30 @@ mod tests {
             prop_assert_eq!(near(byte, &bytes), plain.first().copied());
             prop_assert_eq!(near2(byte, 0, &bytes), bytes.iter().position(|b| *b == byte || *b == 0));
             prop_assert_eq!(Places::new(byte, &bytes).collect::<Vec<_>>(), &*plain);
-            let (mut gathered, mut room, mut from) = (Vec::new(), [0; GATHERED], 0);
-            while from < bytes.len() {
-                let (count, searched) = gather(byte, &bytes, from, &mut room);
-                gathered.extend(room[..count].iter().map(|at| usize::from(*at)));
-                from = searched;
-            }
-            prop_assert_eq!(gathered, plain);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_end_where_a_plain_split_ends_them(
+            bytes in proptest::collection::vec(proptest::sample::select(&b"\n\n\nabc"[..]), 0..700),
+            from in 0usize..40,
+        ) {
+            let from = from.min(bytes.len());
+            let mut plain = Vec::new();
+            for line in bytes[from..].split_inclusive(|b| *b == b'\n') {
+                plain.push(plain.last().copied().unwrap_or(from) + line.len());
+            }
+            prop_assert_eq!(LineEnds::new(&bytes, from).collect::<Vec<_>>(), plain);
+        }
+    }
+
+    #[test]
+    fn the_longest_text_is_searched_to_its_last_byte() {
+        let mut bytes = vec![b'x'; LONGEST];
+        assert_eq!(LineEnds::new(&bytes, 0).collect::<Vec<_>>(), [LONGEST]);
+        bytes[LONGEST - 1] = b'\n';
+        bytes[LONGEST - 2] = b'\n';
+        assert_eq!(LineEnds::new(&bytes, 0).collect::<Vec<_>>(), [LONGEST - 1, LONGEST]);
     }
 }

@@ -4,8 +4,8 @@
 //! or takes more than linear time; what is wrong with the input is told as a value.
 
 mod addr;
-mod find;
 pub mod facts;
+mod find;
 pub mod frame;
 pub mod g711;
 pub mod g722;

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use super::addr;
-use super::find::{Places, near};
+use super::find::{LineEnds, near};
 
 /// How many media sections are read; more are counted.
 pub const MAX_MEDIA: usize = 8;
@@ -77,15 +77,13 @@ struct Section<'a> {
 }
 
 impl<'a> Sdp<'a> {
-    /// Reads a description in one pass.
+    /// Reads a description in one pass, of a longer one than 64 KB its first part.
     pub fn parse(bytes: &'a [u8]) -> Sdp<'a> {
         let session = Section { lines: bytes, ..Section::default() };
         let mut sdp = Sdp { session, media: [Section::default(); MAX_MEDIA], sections: 0, skipped: 0 };
-        let mut line_ends = Places::new(b'\n', bytes);
         let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let end = line_ends.next().map_or(bytes.len(), |lf| lf + 1);
-            let line = bytes.get(at..end).unwrap_or_default();
+        for end in LineEnds::new(bytes, 0) {
+            let (line, rest) = (bytes.get(at..end).unwrap_or_default(), bytes.get(at..).unwrap_or_default());
             match line {
                 [b'a', b'=', ..] => {}
                 [b'm', b'=', value @ ..] => sdp.open(rest, trim_line(value)),

@@ -1,7 +1,7 @@
 //! Where the known headers of a message start: for messages that are asked for more than where they belong.
 
 use super::fault::Faults;
-use super::lines::{Lines, first_line, is_token, split_header};
+use super::lines::{first_line, is_token, split_header, walk};
 use super::name::HeaderName;
 
 /// Where the first line of each known header starts, and whether all lines are ones of headers.
@@ -16,13 +16,8 @@ pub(super) struct Index {
 impl Index {
     /// Walks a head, its start line included.
     pub(super) fn of(head: &[u8]) -> Index {
-        let lines = first_line(head).1;
         let mut index = Index { first: [0; HeaderName::COUNT], faults: Faults::default() };
-        let mut at = head.len() - lines.len();
-        for line in Lines::new(lines) {
-            index.add(at, line);
-            at += line.len();
-        }
+        walk(head, head.len() - first_line(head).1.len(), |at, line| index.add(at, line));
         index
     }
 

@@ -6,7 +6,7 @@
 use memchr::memchr;
 
 use super::name::HeaderName;
-use crate::wire::find::{Places, near};
+use crate::wire::find::{LineEnds, Places, near};
 
 /// A Content-Length that can't be trusted: no number, beyond counting, or two that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,29 @@ impl<'a> Iterator for Lines<'a> {
         self.at = end.map_or(self.bytes.len(), |lf| lf + 1);
         self.bytes.get(start..self.at)
     }
+}
+
+/// Shows each logical line from `start` on and where it begins, as `Lines` tells them, until the blank line; tells
+/// where that ends, if there is one. Faster than `Lines` where all lines are wanted.
+#[inline(always)]
+pub(super) fn walk<'a>(
+    bytes: &'a [u8],
+    start: usize,
+    mut show: impl FnMut(usize, &'a [u8]),
+) -> Option<usize> {
+    let mut at = start;
+    for end in LineEnds::new(bytes, start) {
+        let line = bytes.get(at..end)?;
+        if matches!(line, [b'\n'] | [b'\r', b'\n']) {
+            return Some(end);
+        }
+        if let Some(b' ' | b'\t') = bytes.get(end) {
+            continue;
+        }
+        show(at, line);
+        at = end;
+    }
+    None
 }
 
 /// The index after the blank line that ends a head, line ends before the start line skipped; `None` if there is
@@ -260,6 +283,27 @@ mod tests {
         assert_eq!(lines.next(), None);
         assert!(lines.blank());
         assert_eq!(lines.rest(), b"body");
+    }
+
+    #[test]
+    fn a_walk_shows_what_lines_tell() {
+        let heads = [
+            "A: 1\r\n 2\r\n\t3\r\nB: 4\nC: 5\r\n\r\nbody",
+            "A: 1\n\nbody",
+            "A: 1\r\nB",
+            "\r\nA: 1\r\n",
+            " \n",
+            "",
+        ];
+        for head in heads {
+            let mut shown = Vec::new();
+            let blank = walk(head.as_bytes(), 0, |at, line| shown.push((at, line)));
+            let mut lines = Lines::new(head.as_bytes());
+            let told: Vec<_> = lines.by_ref().collect();
+            assert_eq!(shown.iter().map(|(_, line)| *line).collect::<Vec<_>>(), told, "{head}");
+            assert_eq!(blank, lines.blank().then_some(head.len() - lines.rest().len()), "{head}");
+            assert!(shown.iter().all(|(at, line)| head.as_bytes()[*at..].starts_with(line)), "{head}");
+        }
     }
 
     #[test]

@@ -5,14 +5,13 @@ use std::cell::OnceCell;
 
 use super::fault::Faults;
 use super::lines::{
-    Bad, cut, first_line, is_lws, is_token, merge_length, number, skip_line_ends, split_header, trim,
+    Bad, cut, first_line, is_lws, is_token, merge_length, number, skip_line_ends, split_header, trim, walk,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
 use super::name::HeaderName;
 use super::start::{self, Refusal, StartLine};
 use super::{MAX_HEADERS, MAX_MESSAGE};
-use crate::wire::find::{GATHERED, gather};
 
 /// What a pass over the headers found.
 #[derive(Clone, Copy, Debug)]
@@ -77,46 +76,23 @@ impl<'a> Scan<'a> {
         Scan { keys: [&[]; 4], via: &[], content_type: &[], initials: 0, lines: 0, faults }
     }
 
-    /// Reads the header lines from `start` on. They are cut as `Lines` cuts them, only with the line ends found
-    /// many at once.
+    /// Reads the header lines from `start` on.
     #[inline]
     fn head(&mut self, bytes: &'a [u8], start: usize) -> Head {
-        let (mut ends, mut next, mut count, mut searched) = ([0; GATHERED], 0, 0, start);
-        let mut head = Head { read: start, whole: bytes.len(), length: None };
-        let mut at = start;
-        while at < bytes.len() {
-            if next == count && searched < bytes.len() {
-                (count, searched) = gather(b'\n', bytes, searched, &mut ends);
-                next = 0;
-                continue;
+        let (mut read, mut length) = (start, None);
+        let whole = walk(bytes, start, |at, line| {
+            if usize::from(self.lines) < MAX_HEADERS {
+                self.lines += 1;
+                self.line(line, &mut length);
+                read = at + line.len();
+            } else {
+                self.faults |= Faults::TOO_MANY_HEADERS;
             }
-            let end = if next < count { usize::from(ends[next % GATHERED]) + 1 } else { bytes.len() };
-            next += 1;
-            let Some(line) = bytes.get(at..end) else { break };
-            if matches!(line, [b'\n'] | [b'\r', b'\n']) {
-                head.whole = end;
-                return head;
-            }
-            if let Some(b' ' | b'\t') = bytes.get(end) {
-                continue;
-            }
-            self.take(at, line, &mut head);
-            at = end;
+        });
+        if whole.is_none() {
+            self.faults |= Faults::NO_BLANK_LINE;
         }
-        self.faults |= Faults::NO_BLANK_LINE;
-        head
-    }
-
-    /// Reads a header line that begins at `at`, unless there were too many before it.
-    #[inline(always)]
-    fn take(&mut self, at: usize, line: &'a [u8], head: &mut Head) {
-        if usize::from(self.lines) >= MAX_HEADERS {
-            self.faults |= Faults::TOO_MANY_HEADERS;
-            return;
-        }
-        self.lines += 1;
-        self.line(line, &mut head.length);
-        head.read = at + line.len();
+        Head { read, whole: whole.unwrap_or(bytes.len()), length }
     }
 
     #[inline(always)]
