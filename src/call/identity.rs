@@ -117,7 +117,8 @@ pub fn voicemail_target<'a>(uri: &Uri<'a>) -> Option<&'a [u8]> {
 /// The user parts an INVITE names besides its target: of To, and of whoever it was redirected from.
 pub fn named_before<'a>(invite: &Invite<'a>) -> impl Iterator<Item = &'a [u8]> {
     let message = invite.message;
-    let values = present(message, &REDIRECTING).flat_map(|name| message.values(name));
+    let present = if REDIRECTING.iter().any(|name| message.has(*name)) { &REDIRECTING[..] } else { &[] };
+    let values = present.iter().flat_map(|name| message.values(*name));
     let redirected = values.map(|value| NameAddr::parse(value).uri().user());
     let to = invite.to.map(|to| to.uri.user());
     redirected.chain(to).filter(|user| !user.is_empty()).take(MAX_NAMED)
@@ -229,7 +230,10 @@ fn is_anonymous(uri: &Uri<'_>) -> bool {
 }
 
 fn shown(bytes: &[u8]) -> Box<str> {
-    cut(&String::from_utf8_lossy(bytes))
+    match std::str::from_utf8(bytes) {
+        Ok(text) => cut(text),
+        Err(_) => cut(&String::from_utf8_lossy(bytes)),
+    }
 }
 
 /// At most `MAX_SHOWN` characters, without control characters.

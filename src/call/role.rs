@@ -22,7 +22,7 @@ pub enum Party {
 
 /// The party at `addr`. A single address beats a block it lies in: voicemail, PBX, trunk, then phones.
 pub fn party(roles: &Roles, addr: IpAddr) -> Party {
-    let named = |nets: &[Net]| nets.iter().any(|net| net.contains(addr));
+    let named = |nets: &[Net]| !nets.is_empty() && nets.iter().any(|net| net.contains(addr));
     if named(&roles.voicemail_hosts) {
         Party::Voicemail
     } else if named(&roles.pbx_hosts) {
@@ -53,8 +53,9 @@ pub fn role(roles: &Roles, src: IpAddr, dst: IpAddr, user: &[u8]) -> Role {
 
 /// Whether `user` is one of the configured voicemail pilots.
 pub fn is_pilot(roles: &Roles, user: &[u8]) -> bool {
-    std::str::from_utf8(user)
-        .is_ok_and(|user| roles.voicemail_pilots.iter().any(|pilot| pilot.is_match(user)))
+    let pilots = &roles.voicemail_pilots;
+    !pilots.is_empty()
+        && std::str::from_utf8(user).is_ok_and(|user| pilots.iter().any(|pilot| pilot.is_match(user)))
 }
 
 #[cfg(test)]

@@ -33,12 +33,12 @@ pub enum Party {
 impl Number {
     /// Reads `+` and one to fifteen digits, or the digits alone (E.164 6.1: at most fifteen).
     pub fn parse(text: &str) -> Option<Number> {
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        let plausible = (1..=15).contains(&digits.len()) && !digits.starts_with('0');
-        if !plausible || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let digits = text.strip_prefix('+').unwrap_or(text).as_bytes();
+        if !(1..=15).contains(&digits.len()) || digits.first() == Some(&b'0') {
             return None;
         }
-        digits.parse().ok().map(Number)
+        let value = |digit: &u8| digit.is_ascii_digit().then(|| u64::from(digit - b'0'));
+        digits.iter().try_fold(0, |sum, digit| Some(sum * 10 + value(digit)?)).map(Number)
     }
 
     /// The digits without `+`, as an integer.

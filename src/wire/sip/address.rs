@@ -49,6 +49,9 @@ impl<'a> NameAddr<'a> {
     /// The display name as a person reads it: unescaped, unfolded, trimmed, with U+FFFD for what is no UTF-8.
     pub fn display_text(&self) -> Cow<'a, str> {
         let display = trim(self.display.unwrap_or_default());
+        if display.is_empty() {
+            return Cow::Borrowed("");
+        }
         if !display.iter().any(|b| matches!(b, b'\\' | b'\r' | b'\n')) {
             return String::from_utf8_lossy(display);
         }

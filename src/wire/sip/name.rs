@@ -73,7 +73,11 @@ impl HeaderName {
         if let [letter] = name {
             return compact(*letter);
         }
-        let initial = name.first()?.to_ascii_lowercase();
+        let first = *name.first()?;
+        if LENGTHS[usize::from(first & 31)] >> (name.len() & 31) & 1 == 0 {
+            return None;
+        }
+        let initial = first.to_ascii_lowercase();
         let known = of_length(name.len());
         let begins = |long: &[u8]| long.first().is_some_and(|first| first.to_ascii_lowercase() == initial);
         let same = |long: &[u8]| begins(long) && (long == name || long.eq_ignore_ascii_case(name));
@@ -208,8 +212,24 @@ const fn compact(letter: u8) -> Option<HeaderName> {
     })
 }
 
+/// By what names begin with, as bits, the lengths below 32 of the known ones: most names are none of them.
+static LENGTHS: [u32; 32] = {
+    let mut lengths = [0; 32];
+    let mut length = 2;
+    while length < 32 {
+        let names = of_length(length);
+        let mut n = 0;
+        while n < names.len() {
+            lengths[(names[n].0[0] & 31) as usize] |= 1 << length;
+            n += 1;
+        }
+        length += 1;
+    }
+    lengths
+};
+
 /// The names of one length, as most send them, the usual ones first.
-fn of_length(length: usize) -> &'static [(&'static [u8], HeaderName)] {
+const fn of_length(length: usize) -> &'static [(&'static [u8], HeaderName)] {
     match length {
         2 => &[(b"To", H::To)],
         3 => &[(b"Via", H::Via)],
