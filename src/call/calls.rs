@@ -248,14 +248,14 @@ impl Calls {
             partial,
         });
         let hop = self.office.hop(heard, &invite);
-        leg.add_hop(hop.clone());
+        leg.add_hop(hop);
         progress::hear(&mut leg, heard);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
         let roles = &self.office.pbx.roles;
         let reader = Reader { keyer: self.keyer, own: keys.call, roles, datagram, invite: &invite };
         let traits = if partial { Traits::default() } else { reader.traits() };
-        let call = match self.tracked.home_of(&traits, &hop, datagram.at) {
+        let call = match self.tracked.home_of(&traits, &leg.hops[0], datagram.at) {
             Home::Call { call, rule } => self.join(call, leg, rule, &invite),
             Home::None => self.start(leg, heard, &invite, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),

@@ -13,7 +13,7 @@ pub struct Keyer {
 
 /// A keyed hash of network bytes: who doesn't know the seed can't make two of them equal but by chance, which
 /// is one in 2^64 for each pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 
 /// A map by `Key`. The keys are hashes already, so they are used as they are; it is never iterated.
@@ -51,6 +51,11 @@ impl Keyer {
 }
 
 impl Key {
+    /// The key of a thing that `Keyer::fingerprint` tells from others, to be used with another key only.
+    pub fn of_fingerprint(fingerprint: u32) -> Key {
+        Key(u64::from(fingerprint))
+    }
+
     /// The key of this and another one together, within the name space `kind`. Both being keyed hashes, nobody
     /// can choose what comes of them.
     pub fn with(self, kind: u8, other: Key) -> Key {

@@ -38,7 +38,7 @@ pub struct Traits {
     /// Call-IDs it names or derives from, each with its rule.
     pub named: Vec<(Key, &'static str)>,
     /// The media it offers.
-    pub media: Vec<Key>,
+    pub media: MediaKeys,
     /// Its caller and called at the address it enters.
     pub entering: Ends,
     /// Its caller and called at the address it leaves.
@@ -64,14 +64,10 @@ pub struct Ends {
 /// Open calls by the traits of their legs.
 #[derive(Debug, Default)]
 pub struct Hints {
-    calls: KeyMap<Found>,
-}
-
-/// The calls found by one key, oldest first. Most keys find one.
-#[derive(Debug)]
-enum Found {
-    One([u32; 1]),
-    Many(Vec<u32>),
+    /// The first call found by a key, or `MANY`.
+    first: KeyMap<u32>,
+    /// All calls found by a key that finds several, oldest first.
+    many: KeyMap<Vec<u32>>,
 }
 
 /// Makes traits of INVITEs.
@@ -92,40 +88,39 @@ pub struct Reader<'a> {
 impl Hints {
     /// Lets `call` be found by `key`.
     pub fn add(&mut self, key: Key, call: u32) {
-        match self.calls.entry(key).or_insert(Found::One([call])) {
-            Found::One([only]) if *only == call => {}
-            found @ Found::One(_) => *found = Found::Many([found.calls(), &[call]].concat()),
-            Found::Many(calls) if calls.len() >= MAX_CALLS_A_KEY || calls.contains(&call) => {}
-            Found::Many(calls) => calls.push(call),
+        let first = self.first.entry(key).or_insert(call);
+        if *first == call {
+            return;
+        }
+        let only = std::mem::replace(first, MANY);
+        let calls = self.many.entry(key).or_insert_with(|| vec![only]);
+        if calls.len() < MAX_CALLS_A_KEY && !calls.contains(&call) {
+            calls.push(call);
         }
     }
 
     /// Ends that.
     pub fn remove(&mut self, key: Key, call: u32) {
-        let empty = match self.calls.get_mut(&key) {
-            Some(Found::One([only])) => *only == call,
-            Some(Found::Many(calls)) => {
+        match self.first.get(&key) {
+            Some(first) if *first == call => drop(self.first.remove(&key)),
+            Some(&MANY) => {
+                let Some(calls) = self.many.get_mut(&key) else { return };
                 calls.retain(|other| *other != call);
-                calls.is_empty()
+                if calls.is_empty() {
+                    self.many.remove(&key);
+                    self.first.remove(&key);
+                }
             }
-            None => false,
-        };
-        if empty {
-            self.calls.remove(&key);
+            _ => {}
         }
     }
 
     /// The calls that can be found by `key`, oldest first.
     pub fn find(&self, key: Key) -> &[u32] {
-        self.calls.get(&key).map_or(&[], Found::calls)
-    }
-}
-
-impl Found {
-    fn calls(&self) -> &[u32] {
-        match self {
-            Found::One(call) => call,
-            Found::Many(calls) => calls,
+        match self.first.get(&key) {
+            Some(&MANY) => self.many.get(&key).map_or(&[], Vec::as_slice),
+            Some(first) => std::slice::from_ref(first),
+            None => &[],
         }
     }
 }
@@ -225,10 +220,32 @@ impl Reader<'_> {
     }
 }
 
-/// The addresses at which the session description of a message wants media, as keys.
-pub fn media_keys(keyer: &Keyer, message: &Message<'_>) -> Vec<Key> {
-    let Some(body) = message.sdp() else { return Vec::new() };
-    Sdp::parse(body).media().filter_map(|media| media.addr()).map(|addr| media_key(keyer, addr)).collect()
+/// The first addresses at which the session description of a message wants media, as keys.
+pub fn media_keys(keyer: &Keyer, message: &Message<'_>) -> MediaKeys {
+    let mut found = MediaKeys::default();
+    if let Some(body) = message.sdp() {
+        let sdp = Sdp::parse(body);
+        let addrs = sdp.media().filter_map(|media| media.addr());
+        for (slot, addr) in found.keys.iter_mut().zip(addrs) {
+            *slot = media_key(keyer, addr);
+            found.count += 1;
+        }
+    }
+    found
+}
+
+/// A few addresses where media is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MediaKeys {
+    keys: [Key; 4],
+    count: usize,
+}
+
+impl std::ops::Deref for MediaKeys {
+    type Target = [Key];
+    fn deref(&self) -> &[Key] {
+        &self.keys[..self.count]
+    }
 }
 
 /// The key of an address where media is received.
@@ -298,6 +315,9 @@ const PARTY: u8 = 12;
 const PLACE: u8 = 13;
 
 const MAX_NAMED: usize = 8;
+
+/// What stands for several calls where one is usual; no call has this place.
+const MANY: u32 = u32::MAX;
 const MAX_CALLS_A_KEY: usize = 64;
 
 #[cfg(test)]

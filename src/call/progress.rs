@@ -58,7 +58,7 @@ impl<'a> Keys<'a> {
         let via = message.top_via();
         let (sent_by, branch) = via.map(|via| (via.sent_by, via.branch)).unwrap_or_default();
         Some(Keys {
-            leg: call.with(LEG, keyer.key(TAG, from_tag)),
+            leg: leg(keyer, call, from_tag),
             call,
             hop: keyer.fingerprint(&[sent_by, branch.unwrap_or_default(), &cseq.to_be_bytes()]),
             cseq,
@@ -71,8 +71,13 @@ impl<'a> Keys<'a> {
 
     /// The leg, if its sender is the called party: Call-ID and To-tag. None outside a dialog.
     pub fn leg_of_called(&self, keyer: &Keyer) -> Option<Key> {
-        self.to_tag.map(|to_tag| self.call.with(LEG, keyer.key(TAG, to_tag)))
+        self.to_tag.map(|to_tag| leg(keyer, self.call, to_tag))
     }
+}
+
+/// A leg by its Call-ID and its caller's tag: within one Call-ID tags need only be told apart.
+fn leg(keyer: &Keyer, call: Key, tag: &[u8]) -> Key {
+    call.with(LEG, Key::of_fingerprint(keyer.fingerprint(&[tag])))
 }
 
 impl Heard<'_> {
