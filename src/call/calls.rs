@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::call::hash::Keyer;
 use crate::call::held::Held;
@@ -291,8 +292,8 @@ impl Calls {
             ambiguous: false,
             stray,
             expires: office::ring_limit(message),
-            legs: Vec::with_capacity(1),
-            hints: Vec::with_capacity(8),
+            legs: SmallVec::new(),
+            hints: SmallVec::new(),
             media: Media::default(),
             answer_told: false,
             closed: None,

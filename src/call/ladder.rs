@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::event::LadderRow;
 use crate::time::Timestamp;
 use crate::wire::sip::Method;
@@ -21,7 +23,7 @@ pub enum Label {
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
     rows: Vec<Row>,
-    ends: Vec<IpAddr>,
+    ends: SmallVec<[IpAddr; 2]>,
 }
 
 #[derive(Clone, Copy, Debug)]

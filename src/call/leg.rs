@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::call::hash::Key;
 use crate::call::ladder::Ladder;
 use crate::call::transaction::{Hop, Seen};
@@ -23,7 +25,7 @@ pub struct Leg {
     /// The rule that joined it to its call.
     pub joined_by: &'static str,
     /// Its INVITE transactions, in the order seen.
-    pub hops: Vec<Hop>,
+    pub hops: SmallVec<[Hop; 1]>,
     /// Which of them is nearest to the caller.
     first: usize,
     /// The To-tag of the answer that counts: the first the caller got (RFC 3261 13.2.2.4).
@@ -75,7 +77,7 @@ impl Leg {
             call_id: kept(new.call_id),
             from_tag: kept(new.from_tag),
             joined_by: "first",
-            hops: Vec::with_capacity(1),
+            hops: SmallVec::new(),
             first: 0,
             winner: None,
             bye: None,

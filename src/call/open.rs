@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::call::hash::Key;
 use crate::call::identity::{Called, Caller};
 use crate::call::leg::Leg;
@@ -40,9 +42,9 @@ pub struct OpenCall {
     /// How long it may ring (RFC 3261 20.19), with bounds.
     pub expires: Span,
     /// Its legs, the caller's first.
-    pub legs: Vec<Leg>,
+    pub legs: SmallVec<[Leg; 1]>,
     /// The keys by which its legs can be found.
-    pub hints: Vec<Key>,
+    pub hints: SmallVec<[Key; 6]>,
     /// RTP seen to the caller, and from the caller, in packets.
     pub media: Media,
     /// That it was answered has been told.
@@ -57,7 +59,7 @@ pub struct OpenCall {
 #[derive(Clone, Debug, Default)]
 pub struct Media {
     /// The addresses RTP is expected at.
-    pub addrs: Vec<Key>,
+    pub addrs: SmallVec<[Key; 2]>,
     /// Packets to the caller.
     pub to_caller: u32,
     /// Packets from the caller.
