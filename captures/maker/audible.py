@@ -5,6 +5,7 @@ from .audio import conversation, noise, silence, speech, tone
 from .office import *
 
 DIGITAL = ROLES.replace('phone_nets = ["192.168.20.0/24"]\nvoicemail_hosts = ["192.168.10.6"]\nvoicemail_pilots = ["6000"]\n', "")
+ALAW = ((8, "PCMA/8000"), (101, "telephone-event/8000"))
 RINGBACK = tone((440, 480), 2_000, 7000) + silence(4_000)
 
 
@@ -43,10 +44,133 @@ def lost_200(s):
     s.others = "not missed"
 
 
+@scenario("phone-200-lost-two-way-audio")
+def phone_200_lost(s):
+    """A phone answers, but its 200 and ACK are lost to the tap; the PBX cancels the other phone and answers the caller
+
+    What is left looks to the message as if the PBX's own voicemail had answered: phones rang, none said 200, the caller
+    got one. But the phone that was not cancelled talks with the PBX for nine seconds, and hangs up with a BYE.
+
+    Verdict: `answered`, never missed.
+    """
+    caller = "+13125550203"
+    call = s.inbound(caller).ring(0, after=260)
+    first = s.phone(caller, PHONE_201, "201").ring(40)
+    other = s.phone(caller, PHONE_202, "202").ring(42)
+    call.answer(7_024)
+    other.give_up(7_030)
+    office, spoken = conversation(7_200)
+    heard(s, 7_080, first, spoken, office)
+    first.bye(16_600, by="called")
+    call.bye(16_620, by="called")
+    s.expect(call, ("answered", "unknown"), False, joined=(first, other))
+
+
+def to_pilot(s, caller, greeting, message, direct=True):
+    """A phone rings out; the PBX sends the caller to the voicemail server, whose media goes to the trunk directly."""
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    phone = s.phone(caller, PHONE_201, "201").ring(40)
+    phone.give_up(12_000)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(
+        f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer;counter=1;privacy=off;screen=yes",))
+    if direct:
+        pilot.media = {PBX: call.hears_at(TRUNK)}
+        call.media = {PBX: pilot.hears_at(VOICEMAIL)}
+    call.reply(12_030, 181)
+    pilot.invite(12_040).reply(12_050, 100).answer(12_120)
+    call.answer(12_146)
+    sides = deposit(greeting, tone(1000, 400), message)
+    heard(s, 12_190, call, *sides[:2])
+    end = 12_190 + len(sides[0]) * 1000 // audio.RATE
+    call.bye(end)
+    pilot.bye(end + 12)
+    return call, (phone, pilot), sides
+
+
+@scenario("diversion-to-pilot-message", OFFICE)
+def pilot_message(s):
+    """Not answered, forwarded to the voicemail server with Diversion; the caller leaves a message
+
+    Greeting of 4.2 s, a beep of 1000 Hz for 0.4 s, then the caller speaks for 5 s. The voicemail server's media goes
+    straight to the trunk.
+
+    Verdict: `voicemail_message`, missed; `message` covers what the caller says after the beep.
+    """
+    call, joined, sides = to_pilot(s, "+13125550204", 4_200, 5_000)
+    s.expect(call, "voicemail_message", True, called=MAIN, joined=joined, answered_by="voicemail", task=True,
+             message=[sides[2] + 44, sides[3] + 44])
+    s.texts = ["+13125550204"]
+
+
+@scenario("diversion-to-pilot-hangup", OFFICE)
+def pilot_hangup(s):
+    """The same, but the caller hangs up in the greeting
+
+    Verdict: `voicemail_hangup`, missed: nothing was said.
+    """
+    caller = "+13125550205"
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    phone = s.phone(caller, PHONE_201, "201").ring(40)
+    phone.give_up(12_000)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(
+        f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer;counter=1;privacy=off;screen=yes",))
+    pilot.media = {PBX: call.hears_at(TRUNK)}
+    call.media = {PBX: pilot.hears_at(VOICEMAIL)}
+    pilot.invite(12_040).reply(12_050, 100).answer(12_120)
+    call.answer(12_146)
+    heard(s, 12_190, call, noise(3_400, 12), (silence(400) + speech("greeting", 4_200))[: audio.count(3_400)])
+    call.bye(15_600)
+    pilot.bye(15_612)
+    s.expect(call, "voicemail_hangup", True, called=MAIN, joined=(phone, pilot), answered_by="voicemail", task=True)
+    s.texts = [caller]
+
+
 def trunk_only(s, caller, codecs=None, rang=15_000):
     call = s.inbound(caller, MAIN, **({"codecs": codecs} if codecs else {})).ring(0, after=260)
     call.answer(rang)
     return call, rang + 45
+
+
+@scenario("embedded-voicemail-message", DIGITAL)
+def embedded_message(s):
+    """Digital sets, embedded voicemail: one leg on the trunk, 180 for 15 s, 200, BYE; the audio holds a message
+
+    Nothing in the signalling differs from an answered call. After the 200: greeting of 4 s, one tone of 440 Hz for 0.5 s,
+    then only the caller speaks, for 6 s.
+
+    Verdict: `voicemail_message`, missed.
+    """
+    call, at = trunk_only(s, "+13125550206")
+    caller, machine, begins, ends = deposit(4_000, tone(440, 500), 6_000)
+    heard(s, at, call, caller, machine)
+    call.bye(at + len(caller) * 1000 // audio.RATE)
+    s.expect(call, "voicemail_message", True, called=MAIN, answered_by="voicemail", message=[begins + 45, ends + 45])
+
+
+@scenario("embedded-voicemail-message-alaw", DIGITAL)
+def embedded_message_alaw(s):
+    """The same in A-law, with a beep of 1400 Hz for a quarter of a second and a short greeting
+
+    Verdict: `voicemail_message`, missed.
+    """
+    call, at = trunk_only(s, "+13125550207", ALAW, rang=20_000)
+    caller, machine, begins, ends = deposit(3_200, tone(1400, 250), 4_000)
+    heard(s, at, call, caller, machine, 8)
+    call.bye(at + len(caller) * 1000 // audio.RATE)
+    s.expect(call, "voicemail_message", True, called=MAIN, answered_by="voicemail", message=[begins + 45, ends + 45])
+
+
+@scenario("embedded-voicemail-hangup", DIGITAL)
+def embedded_hangup(s):
+    """Digital sets, embedded voicemail: greeting, beep, a second of breathing, BYE
+
+    Verdict: `voicemail_hangup`, missed: less than two seconds of speech after the tone.
+    """
+    call, at = trunk_only(s, "+13125550208")
+    caller, machine, _, _ = deposit(4_000, tone(950, 400), 0, after=1_400)
+    heard(s, at, call, caller, machine)
+    call.bye(at + len(caller) * 1000 // audio.RATE)
+    s.expect(call, "voicemail_hangup", True, called=MAIN, answered_by="voicemail")
 
 
 @scenario("embedded-answered-by-person", DIGITAL)
@@ -126,3 +250,38 @@ def retrieval(s):
     s.trace.digits(2_700, call, "2013579#")
     call.bye(140 + len(machine) * 1000 // audio.RATE)
     s.expect(call, "mailbox_retrieval", False, called=None, direction=None, recording=None)
+
+
+@scenario("fax-calling-tone")
+def fax_cng(s):
+    """A fax machine dials the office: CNG, 1100 Hz for half a second every three and a half, and nobody speaks CED
+
+    The office's receptionist answers, hears the tone and hangs up after 9 s.
+
+    Verdict: `fax`, not missed: nobody is waiting to be called back.
+    """
+    call, at = trunk_only(s, "+13125550214", rang=4_000)
+    cng = tone(1100, 500) + silence(3_000)
+    heard(s, at, call, (cng * 3)[: audio.count(9_000)], speech("clerk", 1_300, 2) + silence(7_700))
+    call.bye(at + 9_000, by="called")
+    s.expect(call, "fax", False, called=MAIN)
+
+
+@scenario("fax-t38")
+def fax_t38(s):
+    """A fax to the office's fax server: answered with G.711, then a re-INVITE to T.38 (m=image)
+
+    Verdict: `fax`, not missed, one call.
+    """
+    call = s.inbound("+13125550215", "+13125550133").ring(0)
+    call.answer(2_100)
+    number = call.hears_at(PBX)[1]
+
+    def image(sdp):
+        head = sdp.partition("m=audio")[0]
+        return head + (f"m=image {number} udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\n"
+                       "a=T38FaxRateManagement:transferredTCF\r\na=T38FaxMaxDatagram:400\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
+    s.trace.voice(2_200, call, False, tone(2100, 2_600, 8000))
+    call.offer_again(4_600, by_a=False, change=image)
+    call.bye(49_000, by="called", extra=('Reason: Q.850;cause=16;text="Normal call clearing"',))
+    s.expect(call, "fax", False, called="+13125550133")

@@ -93,6 +93,52 @@ def hunt_to_pilot(s):
     s.texts = [caller]
 
 
+@scenario("phones-only-answered")
+def phones_only_answered(s):
+    """The trunk is a PRI; a hunt is seen from the phones' side: 201 rings out, 202 answers
+
+    Verdict: `answered` by a person, one call of two legs.
+    """
+    caller = "+13125550225"
+    first = s.phone(caller, PHONE_201, "201").ring(0)
+    first.give_up(10_000)
+    second = s.phone(caller, PHONE_202, "202").ring(10_400)
+    second.answer(14_000).bye(52_000)
+    s.expect(first, "answered", False, called=None, direction=None, joined=(second,), answered_by="human")
+
+
+@scenario("phones-only-then-voicemail", OFFICE)
+def phones_only_voicemail(s):
+    """The trunk is a PRI; 201 rings out, and 1.2 s later the PBX calls the voicemail server for the same caller
+
+    Verdict: `voicemail`, missed, one call of two legs; `called` is what the pilot's Diversion names.
+    """
+    caller = "+13125550226"
+    first = s.phone(caller, PHONE_201, "201").ring(0)
+    first.give_up(15_000)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer",))
+    pilot.invite(16_200).reply(16_210, 100).answer(16_290).bye(38_000)
+    s.expect(first, "voicemail", True, called=MAIN, direction=None, joined=(pilot,), answered_by="voicemail", task=True)
+    s.texts = [caller]
+
+
+@scenario("pbx-redirects-to-pilot")
+def redirects_to_pilot(s):
+    """The PBX answers the trunk with 302 to the pilot, with target and cause (RFC 4458); the trunk follows it
+
+    Same Call-ID and From-tag, CSeq 2; the voicemail server answers the trunk itself.
+
+    Verdict: `voicemail`, missed; `called` is the target, not the pilot.
+    """
+    call = s.inbound("+13125550227").ring(0)
+    pilot = f"sip:{PILOT}@{VOICEMAIL.host};target=sip:{ADS}%40{PBX.host};cause=408"
+    call.refuse(18_000, 302, (f"Contact: <{pilot}>", f"Diversion: <sip:{ADS}@{PBX.host}>;reason=no-answer"))
+    tried = s.leg(TRUNK, VOICEMAIL, call.caller, ADS, call_id=call.call_id, from_tag=call.from_tag, cseq=2, ruri=pilot,
+                  to_host=PBX.host, headers=call.headers)
+    tried.invite(18_050).reply(18_060, 100).answer(18_130).bye(40_000)
+    s.expect(call, "voicemail", True, answered_by="voicemail")
+
+
 @scenario("redirect-not-followed")
 def redirect_ignored(s):
     """302 to a mobile that the trunk doesn't follow
@@ -132,6 +178,20 @@ def mobile_answered(s):
     call.bye(60_000)
     out.bye(60_020)
     s.expect(call, "offnet_answered", False, joined=(phone, out))
+
+
+@scenario("forward-to-mobile-unanswered", OFFICE)
+def mobile_unanswered(s):
+    """302 from a phone to a mobile that doesn't answer: 480 from the trunk, passed on to the caller
+
+    Verdict: `forwarded_unanswered`, missed.
+    """
+    caller = "+13125550230"
+    call, phone, out = forwarded(s, caller, (f"Diversion: <sip:{ADS}@{PBX.host}>;reason=unconditional",))
+    out.refuse(27_000, 480, ('Reason: Q.850;cause=19;text="No answer from user"',))
+    call.refuse(27_015, 480, ('Reason: Q.850;cause=19;text="No answer from user"',))
+    s.expect(call, "forwarded_unanswered", True, joined=(phone, out), task=True)
+    s.texts = [caller]
 
 
 def twinned(s, caller):

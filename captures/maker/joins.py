@@ -6,6 +6,7 @@ from .vendors import *
 
 SECOND_HOST = End("192.168.10.9", PBX.agent)
 TWO_HOSTS = ROLES.replace('pbx_hosts = ["192.168.10.5"]', 'pbx_hosts = ["192.168.10.5", "192.168.10.9"]')
+PILOT_DID = ROLES.replace('voicemail_pilots = ["6000"]', 'voicemail_pilots = ["6000", "\\\\+13125550160"]')
 HIDDEN = dict(name="Anonymous", from_host="anonymous.invalid")
 
 
@@ -86,6 +87,22 @@ def by_media(s):
     Verdict: one answered and one given up, each with its own phone.
     """
     hidden_pair(s, 0, (((), ()), ((), ())), media=True)
+
+
+@scenario("session-id-reused")
+def session_reused(s):
+    """Two callers, 53 s apart but both still there, with one and the same Session-ID, remote all zero, as CUCM sends it
+
+    Verdict: two calls: `answered`, and `abandoned`, missed. An identifier that two initial INVITEs of one direction share ties
+    nothing.
+    """
+    mark = f"Session-ID: {token_of(32, 'reused')};remote={'0' * 32}"
+    legs = [s.inbound(f"+1312555032{n}", (ADS, MAIN)[n], headers=(mark,)) for n in (0, 1)]
+    legs[0].ring(0).answer(4_000)
+    legs[1].ring(53_000).give_up(66_000)
+    legs[0].bye(90_000)
+    s.expect(legs[0], "answered", False)
+    s.expect(legs[1], "abandoned", True, called=MAIN)
 
 
 @scenario("joined-by-name")
@@ -184,6 +201,47 @@ def no_calls(s):
     tap = s.leg(CUCM, recorder, "2011;x-nearend;x-refci=26391284;x-nearendclusterid=StandAloneCluster;x-nearenddevice=SEP001122334455", "9999", **ids)
     tap.invite(20_000, sdp=False).reply(20_010, 100).answer(20_060).bye(50_000)
     s.others = "not missed"
+
+
+@scenario("connected-identity-is-pilot", OFFICE)
+def connected(s):
+    """Only the trunk is seen: 180, and after 16 s a 200 whose P-Asserted-Identity is the pilot, "Voice Mail"
+
+    Verdict: `voicemail`, missed: the connected party (RFC 4916, RFC 3325) is no person.
+    """
+    call = s.inbound("+13125550328").ring(0, after=260)
+    call.answer(16_000, extra=(f'P-Asserted-Identity: "Voice Mail" <sip:{PILOT}@{PBX.host}>',)).bye(40_000)
+    s.expect(call, ("voicemail", "voicemail_message", "voicemail_hangup"), True, answered_by="voicemail", task=True)
+    s.texts = ["+13125550328"]
+
+
+@scenario("media-at-voicemail-host", OFFICE)
+def media_host(s):
+    """Only the trunk is seen: 180, and after 16 s a 200 whose SDP wants the caller's voice at the voicemail host
+
+    Verdict: `voicemail`, missed.
+    """
+    call = s.inbound("+13125550329").ring(0, after=260)
+    call.media = {PBX: (VOICEMAIL.ip, 30_412)}
+    call.answer(16_000).bye(40_000)
+    s.expect(call, ("voicemail", "voicemail_message", "voicemail_hangup"), True, answered_by="voicemail", task=True)
+    s.texts = ["+13125550329"]
+
+
+@scenario("mailbox-retrieval-by-did", PILOT_DID)
+def retrieval_did(s):
+    """The pilot has a number of its own on the trunk; the PBX passes a call to it on to the voicemail server, nothing diverted
+
+    The site's `voicemail_pilots` names that number too.
+
+    Verdict: `mailbox_retrieval`, not missed.
+    """
+    call = s.inbound("+13125550330", "+13125550160").invite(0).reply(9, 100)
+    pilot = s.leg(PBX, VOICEMAIL, "+13125550330", PILOT).invite(20).reply(28, 100).answer(90)
+    call.answer(110)
+    call.bye(48_000)
+    pilot.bye(48_012)
+    s.expect(call, "mailbox_retrieval", False, called="+13125550160", joined=(pilot,))
 
 
 @scenario("night-service-to-voicemail", OFFICE, start="2026-11-20T21:02:00-06:00")
@@ -293,3 +351,18 @@ def phones_busy(s):
     for n, leg in enumerate(legs):
         leg.refuse(90 + n * 6, 486)
     s.expect(legs[0], "busy", True, called=None, direction=None, joined=legs)
+
+
+@scenario("phones-only-ring-all-answered")
+def phones_ring_all(s):
+    """The trunk is a PRI; three phones ring, the second answers, the others are cancelled without a Reason
+
+    Verdict: `answered` by a person, one call of three legs.
+    """
+    ends = ((PHONE_201, "201"), (PHONE_202, "202"), (PHONE_203, "203"))
+    legs = [s.phone("+13125550337", p, e).ring(n * 3) for n, (p, e) in enumerate(ends)]
+    legs[1].answer(7_000)
+    legs[0].give_up(7_010)
+    legs[2].give_up(7_013)
+    legs[1].bye(40_000)
+    s.expect(legs[0], "answered", False, called=None, direction=None, joined=legs, answered_by="human")

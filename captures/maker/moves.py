@@ -99,6 +99,25 @@ def attended(s):
     s.expect(ask, ("answered", "answered_short"), False, called="202", direction="internal", joined=(asked,), caller="*")
 
 
+@scenario("transfer-to-voicemail")
+def to_voicemail(s):
+    """The receptionist answers and sends the caller to a colleague's voicemail by REFER
+
+    Verdict: `voicemail`, missed: whoever the caller wanted was not reached, and a message may wait.
+    """
+    caller = "+13125550244"
+    call, first = taken(s, caller)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(
+        f"Diversion: <sip:202@{PBX.host}>;reason=deflection;counter=1", f"Referred-By: <sip:201@{PBX.host}>"))
+    pilot.invite(15_060).reply(15_070, 100)
+    refer(first, 15_000, f"sip:{PILOT}@{PBX.host}", 15_180)
+    pilot.answer(15_150)
+    call.bye(41_000)
+    pilot.bye(41_012)
+    s.expect(call, ("voicemail", "voicemail_message", "voicemail_hangup"), True, called=None, joined=(first, pilot),
+             answered_by="voicemail")
+
+
 def ringing(s, caller):
     call = s.inbound(caller).ring(0, after=240)
     return call, s.phone(caller, PHONE_201, "201", **as_asterisk(s, "201")).ring(30)
@@ -125,6 +144,27 @@ def pickup_replaces(s):
     s.expect(call, "answered", False, joined=(rung, pick), answered_by="human")
 
 
+@scenario("pickup-by-code")
+def pickup_code(s):
+    """201 rings; a colleague at 202 dials the pickup code *8201; the PBX gives them the call
+
+    No header ties the two. The PBX answers 202, cancels 201 without a Reason, and answers the caller, all within 70 ms: to
+    the message what an embedded voicemail does.
+
+    Verdict: `answered`, never missed: a phone's leg to the PBX was answered at the same moment.
+    """
+    caller = "+13125550246"
+    call, rung = ringing(s, caller)
+    pick = s.leg(PHONE_202, FREEPBX, "202", "*8201").invite(9_000).reply(9_008, 100)
+    pick.answer(9_030)
+    rung.give_up(9_036)
+    call.answer(9_070)
+    call.bye(50_000)
+    pick.bye(50_012, by="called")
+    s.expect(call, "answered", False, joined=(rung,), answered_by="human")
+    s.others = "not missed"
+
+
 @scenario("park-and-retrieve")
 def parked(s):
     """201 answers, parks the caller at 71 by REFER; eight seconds later 203 dials 71 and takes the call
@@ -139,6 +179,27 @@ def parked(s):
     back.bye(66_012, by="called")
     s.expect(call, "answered", False, called=MAIN, joined=(first,), answered_by="human")
     s.others = "not missed"
+
+
+@scenario("page-answers-nobody", OFFICE)
+def paged(s):
+    """The PBX answers the caller with a menu and pages two phones, which answer by themselves; nobody comes
+
+    `Call-Info: <sip:192.168.10.5>;answer-after=0` and `Alert-Info: Auto Answer`: the phones' 200 follows 90 ms after the
+    INVITE, and after the announcement the PBX hangs up. The caller waits 20 s more and gives up.
+
+    Verdict: `ivr_abandoned`, missed: an intercom that answers is no person.
+    """
+    caller = "+13125550248"
+    call = s.inbound(caller, MAIN).invite(0).reply(9, 100).answer(80)
+    auto = (f"Call-Info: <sip:{PBX.host}>;answer-after=0", "Alert-Info: <http://www.notused.example>;info=Auto Answer")
+    legs = [s.phone(caller, p, e, headers=auto, **as_asterisk(s, e)) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for n, leg in enumerate(legs):
+        leg.invite(8_000 + n).reply(8_020 + n, 100).answer(8_090 + n)
+        leg.bye(13_000 + n)
+    call.bye(33_000)
+    s.expect(call, ("ivr_abandoned", "queue_abandoned"), True, called=MAIN, joined=legs, task=True)
+    s.texts = [caller]
 
 
 @scenario("page-of-the-office")

@@ -1,5 +1,7 @@
 """Calls that pass through several hands, of which one answered and one counts: a menu, a mobile, a machine, a person."""
 
+from .audible import heard
+from .audio import conversation
 from .office import *
 from .vendors import *
 
@@ -13,6 +15,28 @@ def menu(s, caller):
 def abroad(s, caller, at, **more):
     """The PBX's leg to a mobile."""
     return s.leg(PBX, TRUNK, caller, MOBILE, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=follow-me",), **more).ring(at, after=2_100)
+
+
+@scenario("digital-set-answers-beside-phones")
+def digital_set(s):
+    """SIP phones and digital sets ring together; a digital set answers: the PBX cancels the SIP phones and answers the trunk
+
+    No CANCEL says "elsewhere". To the message this is an embedded voicemail; but both sides speak in turns for seven seconds.
+
+    Verdict: `answered`, or `unknown`; never missed.
+    """
+    caller = "+13125550361"
+    call = s.inbound(caller).ring(0, after=260)
+    phones = [s.phone(caller, p, e) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for n, leg in enumerate(phones):
+        leg.ring(40 + n * 2)
+    for n, leg in enumerate(phones):
+        leg.give_up(7_000 + n * 3)
+    call.answer(7_030)
+    office, spoken = conversation(7_200)
+    heard(s, 7_080, call, spoken, office)
+    call.bye(14_500)
+    s.expect(call, ("answered", "unknown"), False, joined=phones)
 
 
 @scenario("ivr-then-mobile-answered")
@@ -29,6 +53,39 @@ def ivr_mobile(s):
     s.expect(call, "offnet_answered", False, called=MAIN, joined=(out,))
 
 
+@scenario("ivr-then-mobile-unanswered", OFFICE)
+def ivr_mobile_unanswered(s):
+    """A menu answers, and its key 2 leads to a mobile that nobody picks up; the caller hangs up
+
+    Verdict: missed, `forwarded_unanswered` or `ivr_abandoned`: the menu's 200 reached nobody.
+    """
+    call = menu(s, "+13125550363")
+    out = abroad(s, "+13125550363", 14_000)
+    call.bye(39_000)
+    out.give_up(39_012)
+    s.expect(call, ("forwarded_unanswered", "ivr_abandoned"), True, called=MAIN, joined=(out,), task=True)
+    s.texts = ["+13125550363"]
+
+
+@scenario("mobile-answers-but-does-not-accept", OFFICE)
+def not_accepted(s):
+    """Follow-me with "press 1 to accept": the mobile's own voicemail answers at 9 s, nobody presses, the PBX hangs it up
+
+    The desk phone rings on; at 20 s the PBX cancels it, and its voicemail answers the caller.
+
+    Verdict: `voicemail`, missed: an answer that came eleven seconds before the caller's didn't cause it.
+    """
+    caller = "+13125550364"
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    desk = s.phone(caller, PHONE_201, "201", a=FREEPBX, **as_asterisk(s, "201")).ring(40)
+    out = abroad(s, caller, 44)
+    out.answer(9_000).bye(15_000)
+    desk.give_up(20_000)
+    call.answer(20_050).bye(44_000)
+    s.expect(call, "voicemail", True, called=MAIN, joined=(desk, out), answered_by="voicemail", task=True)
+    s.texts = [caller]
+
+
 @scenario("mobile-does-not-accept-caller-gives-up", OFFICE)
 def not_accepted_cancelled(s):
     """The same, but the caller gives up at 18 s, before any voicemail
@@ -42,6 +99,27 @@ def not_accepted_cancelled(s):
     call.give_up(18_000)
     s.expect(call, "abandoned", True, called=MAIN, joined=(out,), task=True)
     s.texts = [caller]
+
+
+@scenario("voicemail-then-operator")
+def operator(s):
+    """The voicemail server answers; the caller presses 0, the PBX rings the reception, which answers
+
+    Verdict: `answered` by a person: a phone answered after the machine had.
+    """
+    caller = "+13125550366"
+    call = s.inbound(caller, MAIN).ring(0, after=260)
+    phone = s.phone(caller, PHONE_201, "201").ring(40)
+    phone.give_up(14_000)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer",))
+    pilot.invite(14_040).reply(14_050, 100).answer(14_120)
+    call.answer(14_146)
+    reception = s.phone(caller, PHONE_203, "203").ring(21_000)
+    reception.answer(25_000)
+    pilot.bye(25_020)
+    call.bye(70_000)
+    reception.bye(70_012)
+    s.expect(call, "answered", False, called=MAIN, joined=(phone, pilot, reception), answered_by="human")
 
 
 @scenario("person-then-queue")

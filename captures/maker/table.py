@@ -5,7 +5,8 @@ Which capture shows what is said here; everything else in the table is read from
 
 import json
 
-WAITS = {"S25": "hang-up in the greeting", "S39": "transfer to voicemail", "S58": "fax, T.38", "S66": "clock skew between HEP agents: needs a listener", "S67": "HEP listener: compressed payloads, unknown vendors' chunks", "S68": "SIPREC sessions"}
+WAITS = {"S66": "clock skew between HEP agents: needs a listener", "S67": "HEP listener: compressed payloads, unknown vendors' chunks",
+         "S68": "SIPREC sessions"}
 
 SHOWN = """
 S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
@@ -20,39 +21,41 @@ S09 407, no retry: challenged-and-gone challenged-for-good lab-challenged
 S10 retransmitted INVITE, 180, 200: answer-retransmitted retransmissions
 S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays phone-answers-as-caller-cancels
 S12 lost 487: cancel-without-487
-S13 lost 200, two-way RTP: lost-200-two-way-audio trunk-200-lost-phone-200-seen
+S13 lost 200, two-way RTP: lost-200-two-way-audio phone-200-lost-two-way-audio trunk-200-lost-phone-200-seen
 S14 no response: no-response no-response-short quoted-in-icmp
 S15 503: unavailable-503 failover-to-second-host lab-every-final
 S16 404: wrong-number refused-in-many-ways lab-every-final
-S17 ring-all of four, one answers, told elsewhere or not: ring-all-four-told-elsewhere ring-all-four-not-told no-config-ring-all b2bua-ring-all-answered proxy-ring-all lab-ring-all-four-told-elsewhere lab-ring-all-four-not-told
+S17 ring-all of four, one answers, told elsewhere or not: ring-all-four-told-elsewhere ring-all-four-not-told no-config-ring-all b2bua-ring-all-answered proxy-ring-all phones-only-ring-all-answered lab-ring-all-four-told-elsewhere lab-ring-all-four-not-told
 S18 ring-all, the caller cancels, phones told "elsewhere": freeswitch-cancels-told-elsewhere b2bua-caller-cancels-told-elsewhere proxy-caller-cancels lab-proxy-caller-cancels lab-pbx-caller-cancels
 S19 serial hunt, the third answers: serial-hunt-answered lab-serial-hunt-third-answers
 S20 serial hunt, nobody, pilot: b2bua-hunt-to-pilot proxy-serial-hunt-to-voicemail hunt-abandoned-in-the-gap lab-serial-hunt-to-pilot
-S21 phones' side only: phones-only phones-only-elsewhere phones-only-all-busy
-S22 302 to the pilot: pilot-forward-by-302 lab-redirect-to-pilot
-S23 302 to a mobile: forward-to-mobile-answered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
-S24 Diversion to the pilot, message: b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
+S21 phones' side only: phones-only phones-only-elsewhere phones-only-answered phones-only-then-voicemail phones-only-all-busy phones-only-ring-all-answered
+S22 302 to the pilot: pilot-forward-by-302 pbx-redirects-to-pilot lab-redirect-to-pilot
+S23 302 to a mobile: forward-to-mobile-answered forward-to-mobile-unanswered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
+S24 Diversion to the pilot, message: diversion-to-pilot-message b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
+S25 Diversion to the pilot, hang-up in the greeting: diversion-to-pilot-hangup
 S26 two Diversions: two-diversions b2bua-hunt-to-pilot
 S27 History-Info of Aura, escaped Reason: aura-covers-to-messaging aura-covers-unconfigured history-info-without-diversion
 S28 target and cause in the Request-URI: target-and-cause pilot-with-target-cause
-S29 embedded voicemail, digital phones: embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail elsewhere-but-voicemail-answers
+S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voicemail-message-alaw embedded-voicemail-hangup embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail digital-set-answers-beside-phones elsewhere-but-voicemail-answers
 S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail-in-early-media ringback-in-early-media-then-person lab-early-media-cancel
-S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered
-S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail
+S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered voicemail-then-operator
+S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail ivr-then-mobile-unanswered
 S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182
-S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer person-then-queue
+S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer lab-blind-transfer lab-blind-transfer-unanswered person-then-queue
 S35 attended transfer, Replaces: attended-transfer
 S36 pickup by Replaces: pickup-by-replaces
-S37 pickup by code: park-and-retrieve
+S37 pickup by code: pickup-by-code park-and-retrieve
 S38 answered for three seconds: answered-three-seconds answered-short
-S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits
+S39 transfer to voicemail: transfer-to-voicemail
+S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did
 S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one
 S42 P-Asserted-Identity and From differ: asserted-differs-from-from
 S43 Remote-Party-ID: remote-party-id
 S44 tel: with phone-context: tel-with-phone-context
 S45 caller rewritten with an access code: caller-with-access-code caller-with-access-code-phones-only joined-by-name
 S46 international: international-callers foreign-and-odd-callers canadian-caller
-S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media both-sides-of-a-firewall
+S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media session-id-reused joined-by-ssrc both-sides-of-a-firewall
 S48 proxy hops: proxy-hops lab-proxy-hops
 S49 response before its INVITE: response-before-request
 S50 start in mid-call: starts-in-mid-call cut-off
@@ -63,18 +66,19 @@ S54 VLAN, QinQ, GRE, ERSPAN, VXLAN, SLL, SLL2: vlan-and-qinq tunnels links two-i
 S55 re-INVITE, hold, session timer: session-timer answered-by-callee-bye lab-hold-answered
 S56 forks with many To-tags, two 200s: forked-answered-twice forked-then-abandoned
 S57 PRACK and UPDATE: prack-and-update lab-prack
+S58 fax, T.38: fax-t38 fax-calling-tone
 S59 call back from an emergency service: emergency
 S60 outbound and internal: outbound internal called-back
-S61 twinning: twinning-mobile-answers twinning-desk-answers twinning-nobody-answers mobile-does-not-accept-caller-gives-up
+S61 twinning: twinning-mobile-answers twinning-desk-answers twinning-nobody-answers mobile-answers-but-does-not-accept mobile-does-not-accept-caller-gives-up
 S62 two anonymous callers at once: two-anonymous
 S63 three tries, then answered: three-tries-then-answered answered-at-redial
 S64 scanner: scanner
 S65 verstat failed: verstat-failed
 S69 message-waiting: message-waiting
-S70 page, auto-answer: page-of-the-office
+S70 page, auto-answer: page-answers-nobody page-of-the-office
 """
 # Also worth showing, though no number of the list asks for it.
-BESIDE = "diversion-names-the-number-itself invites-that-are-no-calls night-service-to-voicemail"
+BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail"
 
 
 def rows():
