@@ -1,0 +1,161 @@
+//! The verdict on a call whose caller was answered: by whom or what.
+
+use crate::call::outcome::evidence::{CAUSALITY, answerer, deciding_frame, rung_phones};
+use crate::call::outcome::{Case, Judgement};
+use crate::call::transaction::{Hop, VoicemailSign};
+use crate::event::{AnsweredBy, Confidence, Direction, Outcome, Role};
+use crate::settings::Judge;
+use crate::time::{Span, Timestamp};
+use crate::wire::packet::FrameRef;
+
+/// Judges a call whose caller was answered at `at`.
+pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings: &Judge) -> Judgement {
+    let mut judgement = match answerer(case, at) {
+        Some(hop) => answered_by(case, hop),
+        None => match rung_phones(case).next() {
+            Some(_) => answered_by_pbx(case, caller, at),
+            None => answered_alone(case, caller),
+        },
+    };
+    if gave_up_before(case, caller, at) {
+        judgement = Judgement::new(Outcome::Abandoned, None, Confidence::Medium);
+        return judgement.because(deciding_frame(caller), "call.cancel_crossed_answer");
+    }
+    if judgement.outcome == Outcome::Answered
+        && matches!(case.direction, Direction::Inbound | Direction::Unknown)
+        && let Some(bye) = case.legs[case.lead].bye
+        && bye.by_caller
+        && bye.seen.at.since(at) < settings.min_talk
+    {
+        judgement = judgement.instead(Outcome::AnsweredShort, caller, "call.short_talk");
+    }
+    judgement
+}
+
+/// The caller had cancelled when the answer came, and ended the unwanted dialog at once (RFC 3261 9.1).
+fn gave_up_before(case: &Case<'_>, caller: &Hop, at: Timestamp) -> bool {
+    let bye = case.legs[case.lead].bye.filter(|bye| bye.by_caller && bye.seen.at.since(at) <= UNWANTED);
+    bye.is_some() && caller.cancelled.is_some_and(|cancelled| cancelled.at <= at)
+}
+
+fn answered_by(case: &Case<'_>, hop: &Hop) -> Judgement {
+    let frame = hop.answered.map_or(hop.opened.frame, |seen| seen.frame);
+    let voicemail = |confidence, rule| {
+        Judgement::new(Outcome::Voicemail, Some(AnsweredBy::Voicemail), confidence).because(frame, rule)
+    };
+    match hop.voicemail {
+        Some(VoicemailSign::Configured) => return voicemail(Confidence::High, "call.voicemail_answered"),
+        Some(VoicemailSign::Target) => {
+            return voicemail(Confidence::Medium, "call.voicemail_target_answered");
+        }
+        Some(VoicemailSign::Diverted) if answered_like_a_machine(hop) => {
+            return voicemail(Confidence::Low, "call.diverted_and_answered_at_once");
+        }
+        _ => {}
+    }
+    let (outcome, by, confidence, rule) = match hop.role {
+        Role::TrunkOut if case.direction == Direction::Inbound => {
+            (Outcome::OffnetAnswered, AnsweredBy::Unknown, Confidence::Medium, "call.answered_off_net")
+        }
+        Role::TrunkOut => {
+            (Outcome::Answered, AnsweredBy::Unknown, Confidence::Medium, "call.answered_on_trunk")
+        }
+        Role::PhoneOut => (Outcome::Answered, AnsweredBy::Human, Confidence::High, "call.phone_answered"),
+        _ => (Outcome::Answered, AnsweredBy::Human, Confidence::Medium, "call.other_leg_answered"),
+    };
+    Judgement::new(outcome, Some(by), confidence).because(frame, rule)
+}
+
+/// The PBX answered, and no phone it rang did.
+fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
+    let frame = caller.answered.map_or(caller.opened.frame, |seen| seen.frame);
+    let before = || rung_phones(case).filter(move |hop| hop.opened.at < at);
+    let last_end = before()
+        .map(Hop::ended_unanswered)
+        .try_fold(Timestamp::from_micros(i64::MIN), |last, end| end.map(|end| end.max(last)));
+    let unknown = |rule| {
+        Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low).because(frame, rule)
+    };
+    match last_end {
+        Some(_) if before().any(|hop| hop.elsewhere) => unknown("call.pbx_answered_elsewhere_claimed"),
+        Some(end) if before().next().is_some() && near(end, at) => {
+            Judgement::new(Outcome::Voicemail, Some(AnsweredBy::Voicemail), Confidence::Medium)
+                .because(frame, "call.pbx_answered_when_phones_stopped")
+        }
+        Some(end) if before().next().is_some() && end < at => {
+            unknown("call.pbx_answered_after_phones_stopped")
+        }
+        _ => abandoned_in_pbx(case, caller, frame),
+    }
+}
+
+/// The PBX answered first and rang phones while the caller waited; nobody took the call.
+fn abandoned_in_pbx(case: &Case<'_>, caller: &Hop, frame: FrameRef) -> Judgement {
+    if rung_phones(case).any(|hop| hop.elsewhere) {
+        let unknown = Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low);
+        return unknown.because(frame, "call.pbx_answered_elsewhere_claimed");
+    }
+    let first = rung_phones(case).next().map(|hop| hop.dst);
+    let rounds = rung_phones(case).filter(|hop| Some(hop.dst) == first).count();
+    let (outcome, by, rule) = if caller.queued || rounds > 1 {
+        (Outcome::QueueAbandoned, AnsweredBy::Queue, "call.queue_abandoned")
+    } else {
+        (Outcome::IvrAbandoned, AnsweredBy::Ivr, "call.ivr_abandoned")
+    };
+    Judgement::new(outcome, Some(by), Confidence::Medium).because(frame, rule)
+}
+
+/// Only the caller's own leg is in sight.
+fn answered_alone(case: &Case<'_>, hop: &Hop) -> Judgement {
+    let frame = hop.answered.map_or(hop.opened.frame, |seen| seen.frame);
+    let (outcome, by, confidence, rule) = match (hop.voicemail, hop.role) {
+        (Some(VoicemailSign::Configured), _) if case.diverted => {
+            (Outcome::Voicemail, AnsweredBy::Voicemail, Confidence::High, "call.voicemail_answered")
+        }
+        (Some(VoicemailSign::Configured), _) => (
+            Outcome::MailboxRetrieval,
+            AnsweredBy::Voicemail,
+            Confidence::Medium,
+            "call.pilot_without_diversion",
+        ),
+        (Some(VoicemailSign::Target), _) => {
+            (Outcome::Voicemail, AnsweredBy::Voicemail, Confidence::Medium, "call.voicemail_target_answered")
+        }
+        (_, Role::PhoneOut) => {
+            (Outcome::Answered, AnsweredBy::Human, Confidence::Medium, "call.phone_answered")
+        }
+        _ if case.direction == Direction::Inbound && answered_at_once(hop) => {
+            (Outcome::Unknown, AnsweredBy::Unknown, Confidence::Low, "call.answered_at_once")
+        }
+        _ if case.direction == Direction::Inbound && case.one_way => {
+            (Outcome::Unknown, AnsweredBy::Unknown, Confidence::Low, "call.caller_only_listened")
+        }
+        _ => (Outcome::Answered, AnsweredBy::Unknown, Confidence::Low, "leg.answered"),
+    };
+    Judgement::new(outcome, Some(by), confidence).because(frame, rule)
+}
+
+fn answered_after(hop: &Hop) -> Span {
+    hop.answered.map_or(Span::ZERO, |answered| answered.at.since(hop.opened.at))
+}
+
+fn answered_at_once(hop: &Hop) -> bool {
+    answered_after(hop) < NOBODY_PICKS_UP
+}
+
+fn answered_like_a_machine(hop: &Hop) -> bool {
+    answered_after(hop) <= MACHINE_PICKS_UP && !matches!(hop.role, Role::PhoneOut | Role::TrunkOut)
+}
+
+fn near(a: Timestamp, b: Timestamp) -> bool {
+    a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
+}
+
+/// A caller that had given up ends an answer that comes after all within this.
+const UNWANTED: Span = Span::from_secs(1);
+
+/// Nobody takes a call in less; a voicemail, an IVR or an announcement does.
+const NOBODY_PICKS_UP: Span = Span::from_millis(500);
+
+/// A voicemail picks up a diverted call sooner than a person can.
+const MACHINE_PICKS_UP: Span = Span::from_secs(3);

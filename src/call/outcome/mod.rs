@@ -1,0 +1,116 @@
+//! One verdict for one call, from all its legs.
+//!
+//! The caller's own leg decides how a call ended; the other legs decide who answered it. An answer is
+//! attributed to the hop whose 2xx came last before the caller's, within `CAUSALITY`; where none did, the
+//! PBX itself answered: voicemail if it had just stopped ringing phones, an IVR or queue if phones rang on.
+
+mod answered;
+mod evidence;
+mod unanswered;
+
+use crate::call::leg::Leg;
+use crate::call::outcome::answered::answered_at;
+use crate::call::outcome::unanswered::unanswered;
+use crate::call::transaction::Hop;
+use crate::event::{AnsweredBy, Confidence, Direction, Outcome};
+use crate::settings::Judge;
+use crate::wire::packet::FrameRef;
+
+/// A call as it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Its legs.
+    pub legs: &'a [Leg],
+    /// Which of them decides: the caller's, or the answered one where no caller's leg is in sight.
+    pub lead: usize,
+    /// Which way it went.
+    pub direction: Direction,
+    /// It was for an emergency number.
+    pub emergency: bool,
+    /// It came from a source that no role names, to a number that isn't the business's.
+    pub scanner: bool,
+    /// The caller's side was diverted here before it arrived.
+    pub diverted: bool,
+    /// The caller was sent media for a while and sent none.
+    pub one_way: bool,
+    /// What ended it.
+    pub ending: Ending,
+}
+
+/// What ends a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A message.
+    Message,
+    /// A timer.
+    Timer,
+    /// There is no more input.
+    Input,
+}
+
+/// A verdict with its reasons.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// What answered.
+    pub answered_by: Option<AnsweredBy>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Frames and the rules they satisfied.
+    pub evidence: Vec<(FrameRef, &'static str)>,
+}
+
+/// Whether an outcome calls for follow-up.
+pub fn missed(outcome: Outcome, direction: Direction, judge: &Judge) -> bool {
+    use Outcome::*;
+    let toward_us = matches!(direction, Direction::Inbound | Direction::Unknown);
+    toward_us
+        && match outcome {
+            Voicemail | VoicemailMessage | VoicemailHangup | Abandoned | NoAnswer | Busy | Declined => true,
+            QueueAbandoned | IvrAbandoned | ForwardedUnanswered | Failed => true,
+            AnsweredShort => judge.short_is_missed,
+            AnsweredInferred => judge.elsewhere_is_missed,
+            _ => false,
+        }
+}
+
+/// Judges a call.
+pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
+    let Some(hop) = case.legs.get(case.lead).and_then(Leg::caller_hop) else {
+        return Judgement::new(Outcome::Unknown, None, Confidence::Low);
+    };
+    let mut judgement = match hop.answered {
+        Some(answered) => answered_at(case, hop, answered.at, settings),
+        None => unanswered(case, hop),
+    };
+    if case.emergency {
+        judgement = judgement.instead(Outcome::Emergency, hop, "call.emergency_number");
+    } else if case.scanner && missed(judgement.outcome, Direction::Unknown, settings) {
+        judgement = judgement.instead(Outcome::Rejected, hop, "call.scanner");
+    }
+    judgement
+}
+
+impl Judgement {
+    /// A verdict without reasons yet.
+    pub(super) fn new(
+        outcome: Outcome,
+        answered_by: Option<AnsweredBy>,
+        confidence: Confidence,
+    ) -> Judgement {
+        Judgement { outcome, answered_by, confidence, evidence: Vec::new() }
+    }
+
+    /// With one more reason.
+    pub(super) fn because(mut self, frame: FrameRef, rule: &'static str) -> Judgement {
+        self.evidence.push((frame, rule));
+        self
+    }
+
+    /// Overruled.
+    pub(super) fn instead(mut self, outcome: Outcome, hop: &Hop, rule: &'static str) -> Judgement {
+        self.outcome = outcome;
+        self.because(hop.opened.frame, rule)
+    }
+}
