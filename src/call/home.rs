@@ -35,8 +35,14 @@ impl Tracked {
     pub fn home_of(&self, traits: &Traits, hop: &Hop, now: Timestamp) -> Home {
         let live = |call: &u32| self.is_live(*call, now);
         let own = traits.own.map(|own| (own, "same_call_id"));
-        for (key, rule) in own.iter().chain(&traits.named).chain(&traits.shared) {
+        for (key, rule) in own.iter().chain(&traits.named) {
             if let Some(call) = only(self.hints.find(*key).iter().copied().filter(live)) {
+                return Home::Call { call, rule };
+            }
+        }
+        let same_caller = |call: &u32| live(call) && !self.is_another_caller(*call, traits, hop);
+        for (key, rule) in &traits.shared {
+            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(same_caller)) {
                 return Home::Call { call, rule };
             }
         }
@@ -103,6 +109,20 @@ impl Tracked {
     fn is_live(&self, call: u32, now: Timestamp) -> bool {
         let behind = |open: &OpenCall, at| !open.is_answered() && now.since(at) <= STRAGGLER;
         self.get(call).is_some_and(|open| open.closed.is_none_or(|at| behind(open, at)))
+    }
+
+    /// The new leg comes the same way as the call's first did, and from somebody else: an identifier they
+    /// share was used twice.
+    fn is_another_caller(&self, call: u32, traits: &Traits, hop: &Hop) -> bool {
+        let Some(open) = self.get(call) else { return false };
+        let same_way = |first: &Hop| first.src.ip() == hop.src.ip() && first.dst.ip() == hop.dst.ip();
+        if hop.role == Role::PhoneOut || !self.first_hop(call).is_some_and(same_way) {
+            return false;
+        }
+        let shares = |key: Option<Key>| key.is_some_and(|key| open.hints.contains(&key));
+        let Ends { caller, called, .. } = traits.entering;
+        let has_number = traits.outgoing[0].is_some();
+        !shares(caller) || (!has_number && !shares(called))
     }
 
     /// The call's caller entered the PBX by another way than the new hop leaves it.
