@@ -17,6 +17,7 @@ use crate::call::leg::{Leg, NewLeg};
 use crate::call::office::{self, Office};
 use crate::call::open::{Media, OpenCall, Plan};
 use crate::call::outcome::{self, Ending};
+use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
 use crate::call::recent::{RecentIds, Strangers};
 use crate::call::timers::Timers;
@@ -60,6 +61,7 @@ pub struct Calls {
     tracked: Tracked,
     strangers: Strangers,
     held: Held,
+    pickups: Pickups,
     timers: Timers,
     ids: RecentIds,
     serial: u64,
@@ -79,6 +81,7 @@ impl Calls {
             tracked: Tracked::default(),
             strangers: Strangers::default(),
             held: Held::default(),
+            pickups: Pickups::default(),
             timers: Timers::default(),
             ids: RecentIds::default(),
             serial: 0,
@@ -225,9 +228,12 @@ impl Calls {
             return;
         }
         if opens && progress::find_hop(leg, heard).is_none() {
-            leg.add_hop(self.office.hop(heard, &Invite::of(heard.message)));
+            let invite = Invite::of(heard.message);
+            let hop = self.office.hop(heard, &invite);
+            open.diverted |= hop.voicemail.is_some() && identity::diverted(&invite).is_some();
+            leg.add_hop(hop);
         }
-        progress::hear(leg, heard);
+        progress::hear(leg, heard, &self.office.pbx.roles);
         if at.leg == 0 && heard.from_caller && heard.message.method() == Method::Invite {
             let media = join::media_keys(&self.keyer, heard.message);
             self.tracked.listen(at.call, &media, heard.message.status().is_none());
@@ -250,7 +256,7 @@ impl Calls {
         });
         let hop = self.office.hop(heard, &invite);
         leg.add_hop(hop);
-        progress::hear(&mut leg, heard);
+        progress::hear(&mut leg, heard, &self.office.pbx.roles);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
         let roles = &self.office.pbx.roles;
@@ -295,6 +301,7 @@ impl Calls {
             legs: SmallVec::new(),
             hints: SmallVec::new(),
             media: Media::default(),
+            picked_up: None,
             answer_told: false,
             closed: None,
             due: None,
@@ -333,6 +340,12 @@ impl Calls {
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
+        if newly_answered {
+            self.pickups.note(open);
+        }
+        if open.picked_up.is_none() && open.answer_told {
+            open.picked_up = self.pickups.of(open, now);
+        }
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));

@@ -152,5 +152,8 @@ fn only(mut calls: impl Iterator<Item = u32>) -> Option<u32> {
 /// The rule by which a caller's leg comes in front of a leg that was seen before it.
 pub const REORDERED: &str = "reordered";
 
+/// The rule by which a leg joins that a REFER asked for.
+pub const REFERRED: &str = "referred";
+
 /// A PBX that hasn't heard of the end yet, or a mirror out of order, is behind by no more than this.
 const STRAGGLER: Span = Span::from_millis(500);

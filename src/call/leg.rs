@@ -12,6 +12,7 @@ use crate::call::ladder::Ladder;
 use crate::call::transaction::{Hop, Seen};
 use crate::event::{LegRecord, LegResult, Role};
 use crate::time::Timestamp;
+use crate::wire::packet::FrameRef;
 
 /// One leg of a call.
 #[derive(Clone, Debug)]
@@ -32,6 +33,10 @@ pub struct Leg {
     pub winner: Option<Key>,
     /// The first BYE, and whether the caller's side sent it.
     pub bye: Option<Bye>,
+    /// When one side was first asked to call somebody else (REFER, RFC 3515).
+    pub referred: Option<Timestamp>,
+    /// The answer that agreed on a fax.
+    pub fax: Option<FrameRef>,
     /// A message was seen that only an answered dialog has, though no answer was.
     pub dialog: bool,
     /// Its INVITE broke the grammar.
@@ -81,6 +86,8 @@ impl Leg {
             first: 0,
             winner: None,
             bye: None,
+            referred: None,
+            fax: None,
             dialog: false,
             malformed: new.malformed,
             partial: new.partial,

@@ -9,6 +9,7 @@
 //! never does.
 
 mod calls;
+mod connected;
 mod hash;
 mod held;
 mod home;
@@ -20,6 +21,7 @@ mod leg;
 mod office;
 mod open;
 mod outcome;
+mod pickup;
 mod progress;
 mod recent;
 mod role;

@@ -8,6 +8,7 @@ use crate::call::invite::Invite;
 use crate::call::progress::Heard;
 use crate::call::role::{self, Party};
 use crate::call::transaction::{Hop, Seen, VoicemailSign};
+use crate::event::Role;
 use crate::phone::{self, Dialplan};
 use crate::settings::{Did, Pbx, Settings};
 use crate::time::Span;
@@ -50,7 +51,7 @@ impl Office {
             Some(VoicemailSign::Configured)
         } else if invite.target.is_some_and(|uri| identity::voicemail_target(&uri).is_some()) {
             Some(VoicemailSign::Target)
-        } else if role == crate::event::Role::Unknown && short && identity::diverted(invite).is_some() {
+        } else if role == Role::Unknown && short && identity::diverted(invite).is_some() {
             Some(VoicemailSign::Diverted)
         } else {
             None
@@ -62,6 +63,7 @@ impl Office {
             dst,
             reliable: datagram.transport != Transport::Udp,
             role,
+            page: role == Role::PhoneOut && asks_to_answer(message),
             voicemail,
             opened: Seen { at: datagram.at, frame: datagram.frame },
             last_invite: datagram.at,
@@ -139,12 +141,27 @@ pub fn ring_limit(message: &Message<'_>) -> Span {
     asked.clamp(RING_LIMIT, LONGEST_RING)
 }
 
+/// Whether an INVITE asks the phone to answer by itself.
+fn asks_to_answer(message: &Message<'_>) -> bool {
+    let says = |name, words: &[&[u8]]| {
+        message.has(name)
+            && message.headers(name).any(|value| {
+                let value = value.to_ascii_lowercase();
+                words.iter().any(|word| memchr::memmem::find(&value, word).is_some())
+            })
+    };
+    says(HeaderName::CallInfo, &[b"answer-after"]) || says(HeaderName::AlertInfo, &AUTO_ANSWER)
+}
+
 fn is_private(addr: IpAddr) -> bool {
     match addr.to_canonical() {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
+
+/// What Alert-Info says to phones of several makes to have them answer by themselves.
+const AUTO_ANSWER: [&[u8]; 4] = [b"auto answer", b"auto-answer", b"autoanswer", b"ring-answer"];
 
 /// How the User-Agents of scanners start that don't hide.
 const SCANNERS: [&[u8]; 6] =

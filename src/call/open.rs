@@ -5,9 +5,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::call::hash::Key;
+use crate::call::home::REFERRED;
 use crate::call::identity::{Called, Caller};
-use crate::call::leg::Leg;
+use crate::call::leg::{Bye, Leg};
 use crate::call::outcome::{Case, Ending, Judgement};
+use crate::call::pickup::Pickup;
 use crate::call::role::{self, Party};
 use crate::call::timers::Due;
 use crate::call::transaction::Hop;
@@ -47,6 +49,8 @@ pub struct OpenCall {
     pub hints: SmallVec<[Key; 6]>,
     /// RTP seen to the caller, and from the caller, in packets.
     pub media: Media,
+    /// Somebody took it from another phone, by a code.
+    pub picked_up: Option<Pickup>,
     /// That it was answered has been told.
     pub answer_told: bool,
     /// When it was closed, once it was.
@@ -94,7 +98,7 @@ impl OpenCall {
         let Some(leg) = self.legs.get(self.lead()) else { return Plan::timer(self.began) };
         let Some(hop) = leg.caller_hop() else { return Plan::timer(self.began) };
         match (leg.bye, hop.answered, hop.refused, hop.cancelled) {
-            (Some(bye), ..) => Plan::message(bye.seen.at, Span::ZERO),
+            (Some(bye), ..) => self.plan_after(bye, leg),
             (_, Some(answered), ..) => Plan { ended: None, ..Plan::timer(answered.at + LONGEST) },
             _ if leg.role() == Role::PhoneOut && self.all_over() => self.plan_without_caller(judge),
             (_, _, Some(refused), _) if refused.retry => Plan::message(refused.seen.at, RETRY),
@@ -162,6 +166,7 @@ impl OpenCall {
             emergency: self.emergency,
             scanner: self.scanner,
             diverted: self.diverted,
+            picked_up: self.picked_up,
             one_way: self.media.to_caller >= HEARD && self.media.from_caller == 0,
             ending,
         }
@@ -240,6 +245,25 @@ impl OpenCall {
 
     fn all_over(&self) -> bool {
         self.legs.iter().flat_map(|leg| &leg.hops).all(Hop::is_over)
+    }
+
+    /// The caller's leg has ended. What phones that still ring have to say, or a REFER brings about, may come
+    /// a moment later; and a caller who was transferred goes on in another leg.
+    fn plan_after(&self, bye: Bye, leg: &Leg) -> Plan {
+        let moved = self.legs.iter().rev().find(|leg| leg.joined_by == REFERRED);
+        if let Some((leg, hop)) = moved.and_then(|leg| leg.caller_hop().map(|hop| (leg, hop))) {
+            let end = leg.bye.map(|bye| bye.seen.at).or(hop.ended_unanswered());
+            return match (end, hop.answered) {
+                (Some(end), _) => Plan::message(end.max(bye.seen.at), Span::ZERO),
+                (None, Some(answered)) => Plan { ended: None, ..Plan::timer(answered.at + LONGEST) },
+                (None, None) => {
+                    Plan::timer(hop.provisional.unwrap_or(hop.opened.at) + self.expires + RING_GRACE)
+                }
+            };
+        }
+        let quiet = |leg: &Leg| leg.bye.is_some() || leg.hops.iter().all(Hop::is_over);
+        let settled = leg.referred.is_none() && self.legs.iter().all(quiet);
+        Plan::message(bye.seen.at, if settled { Span::ZERO } else { SETTLE })
     }
 
     fn plan_without_caller(&self, judge: &Judge) -> Plan {

@@ -1,9 +1,12 @@
 //! What one message does to its leg.
 
+use crate::call::connected;
 use crate::call::hash::{Key, Keyer};
 use crate::call::ladder::{Label, Rung};
 use crate::call::leg::{Bye, Leg};
 use crate::call::transaction::{Hop, Refused, Seen};
+use crate::event::Role;
+use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{HeaderName, Message, Method, Via, reasons};
 
@@ -86,17 +89,33 @@ impl Heard<'_> {
         let invite = self.message.status().is_none() && self.message.method() == Method::Invite;
         invite && self.keys.to_tag.is_none()
     }
+
+    /// Whether it asks the other side of a dialog to call somebody.
+    pub fn refers(&self) -> bool {
+        let refer = self.message.method() == Method::Refer && self.message.status().is_none();
+        refer && self.keys.to_tag.is_some()
+    }
 }
 
-/// Lets a leg hear a message.
-pub fn hear(leg: &mut Leg, heard: &Heard<'_>) {
+/// Lets a leg hear a message; `roles` tell what its answer connects with.
+pub fn hear(leg: &mut Leg, heard: &Heard<'_>, roles: &Roles) {
     let is_new = climb(leg, heard);
     match (heard.message.status(), heard.message.method()) {
         (None, Method::Invite) => invite(leg, heard),
         (None, Method::Cancel) if heard.from_caller => cancel(leg, heard),
         (None, Method::Ack) if heard.from_caller => ack(leg),
         (None, Method::Bye) if is_new => bye(leg, heard),
-        (Some(status), Method::Invite) if heard.from_caller => response(leg, heard, status),
+        (None, Method::Refer) if heard.refers() => {
+            leg.referred.get_or_insert(heard.datagram.at);
+        }
+        (Some(status), Method::Invite) => {
+            if status / 100 == 2 && leg.fax.is_none() && connected::is_fax(heard.message) {
+                leg.fax = Some(heard.datagram.frame);
+            }
+            if heard.from_caller {
+                response(leg, heard, status, roles);
+            }
+        }
         (Some(_), Method::Cancel) if heard.from_caller => {
             if let Some(hop) = hop_of(leg, heard) {
                 hop.cancel_heard.get_or_insert(heard.datagram.at);
@@ -171,16 +190,20 @@ fn bye(leg: &mut Leg, heard: &Heard<'_>) {
     leg.bye.get_or_insert(Bye { seen: seen(heard), by_caller: heard.from_caller, cause });
 }
 
-fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16) {
+fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     let (seen, message) = (seen(heard), heard.message);
     let early_media = status == 183 && message.sdp().is_some();
     let Some(hop) = hop_of(leg, heard) else { return };
     hop.responded = true;
     match status {
         ..200 => provisional(hop, seen, status, early_media),
-        200..300 => {
-            hop.answered.get_or_insert(seen);
+        200..300 if hop.answered.is_none() => {
+            hop.answered = Some(seen);
+            if hop.voicemail.is_none() && matches!(hop.role, Role::TrunkIn | Role::Unknown) {
+                hop.voicemail = connected::voicemail_sign(roles, message);
+            }
         }
+        200..300 => {}
         _ => refuse(hop, seen, message, status),
     }
     let answered = || leg.caller_hop().is_some_and(|hop| hop.answered.is_some());

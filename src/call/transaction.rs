@@ -56,6 +56,8 @@ pub struct Hop {
     pub reliable: bool,
     /// What it is for.
     pub role: Role,
+    /// It asked the phone to answer by itself.
+    pub page: bool,
     /// Why it looks like voicemail, if it does.
     pub voicemail: Option<VoicemailSign>,
     /// The first message of it.
@@ -95,6 +97,10 @@ pub enum VoicemailSign {
     Target,
     /// It was diverted to a short number: voicemail if it answers like a machine.
     Diverted,
+    /// Its answer named a pilot as the party connected.
+    Connected,
+    /// Its answer wanted media at a host that is nothing but voicemail.
+    Media,
 }
 
 impl Hop {

@@ -1,6 +1,8 @@
 //! The verdict on a call whose caller was answered: by whom or what.
 
-use crate::call::outcome::evidence::{CAUSALITY, answerer, deciding_frame, rung_phones};
+use crate::call::outcome::evidence::{
+    CAUSALITY, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
+};
 use crate::call::outcome::{Case, Judgement};
 use crate::call::transaction::{Hop, VoicemailSign};
 use crate::event::{AnsweredBy, Confidence, Direction, Outcome, Role};
@@ -10,13 +12,7 @@ use crate::wire::packet::FrameRef;
 
 /// Judges a call whose caller was answered at `at`.
 pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings: &Judge) -> Judgement {
-    let mut judgement = match answerer(case, at) {
-        Some(hop) => answered_by(case, hop),
-        None => match rung_phones(case).next() {
-            Some(_) => answered_by_pbx(case, caller, at),
-            None => answered_alone(case, caller),
-        },
-    };
+    let mut judgement = by_whom(case, caller, at);
     if gave_up_before(case, caller, at) {
         judgement = Judgement::new(Outcome::Abandoned, None, Confidence::Medium);
         return judgement.because(deciding_frame(caller), "call.cancel_crossed_answer");
@@ -30,6 +26,56 @@ pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings
         judgement = judgement.instead(Outcome::AnsweredShort, caller, "call.short_talk");
     }
     judgement
+}
+
+fn by_whom(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
+    if is_headless(case) {
+        return if caller.voicemail.is_some() {
+            answered_by(case, caller)
+        } else {
+            answered_alone(case, caller)
+        };
+    }
+    let rung = || rung_phones(case).next().is_some();
+    let dialled_pilot = caller.voicemail == Some(VoicemailSign::Configured) && !case.diverted;
+    match answerer(case, at) {
+        Some(hop) if dialled_pilot && hop.voicemail.is_some() && !rung() => answered_alone(case, caller),
+        Some(hop) => answered_by(case, hop),
+        None if case.picked_up.is_some() || unseen_answer(case).is_some() => answered_unseen(case, caller),
+        None if matches!(caller.voicemail, Some(VoicemailSign::Connected | VoicemailSign::Media)) => {
+            answered_by(case, caller)
+        }
+        None if rung() => answered_by_pbx(case, caller, at),
+        None => forwarded_in_vain(case, at).unwrap_or_else(|| answered_alone(case, caller)),
+    }
+}
+
+/// Somebody in the business answered, though not in a leg whose answer was seen.
+fn answered_unseen(case: &Case<'_>, caller: &Hop) -> Judgement {
+    let human = |frame, rule| {
+        Judgement::new(Outcome::Answered, Some(AnsweredBy::Human), Confidence::Medium).because(frame, rule)
+    };
+    let unknown = |frame, rule| {
+        Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low).because(frame, rule)
+    };
+    match (case.picked_up, unseen_answer(case)) {
+        (Some(pickup), _) if pickup.sure => human(pickup.seen.frame, "call.picked_up"),
+        (_, Some((hop, true))) => human(hop.opened.frame, "call.phone_hung_up"),
+        (Some(pickup), _) => unknown(pickup.seen.frame, "call.perhaps_picked_up"),
+        (None, Some((hop, false))) => unknown(hop.opened.frame, "call.phone_answer_not_seen"),
+        (None, None) => answered_alone(case, caller),
+    }
+}
+
+/// The PBX answered and called out on the trunk until the caller gave up, or it did.
+fn forwarded_in_vain(case: &Case<'_>, at: Timestamp) -> Option<Judgement> {
+    let hop = forwarded(case).filter(|hop| hop.opened.at > at)?;
+    let over = case.legs[case.lead].bye?.seen.at;
+    if hop.ended_unanswered().is_some_and(|end| end + CAUSALITY < over) {
+        return None;
+    }
+    let judgement = Judgement::new(Outcome::ForwardedUnanswered, Some(AnsweredBy::Ivr), Confidence::Medium);
+    Some(judgement.because(deciding_frame(hop), "call.forwarded_unanswered"))
 }
 
 /// The caller had cancelled when the answer came, and ended the unwanted dialog at once (RFC 3261 9.1).
@@ -48,6 +94,8 @@ fn answered_by(case: &Case<'_>, hop: &Hop) -> Judgement {
         Some(VoicemailSign::Target) => {
             return voicemail(Confidence::Medium, "call.voicemail_target_answered");
         }
+        Some(VoicemailSign::Connected) => return voicemail(Confidence::Medium, "call.connected_to_pilot"),
+        Some(VoicemailSign::Media) => return voicemail(Confidence::Medium, "call.media_at_voicemail_host"),
         Some(VoicemailSign::Diverted) if answered_like_a_machine(hop) => {
             return voicemail(Confidence::Low, "call.diverted_and_answered_at_once");
         }
@@ -76,6 +124,9 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
     let unknown = |rule| {
         Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low).because(frame, rule)
     };
+    if before().any(|hop| hop.answered.is_some()) {
+        return unknown("call.phone_answered_before_the_caller");
+    }
     match last_end {
         Some(_) if before().any(|hop| hop.elsewhere) => unknown("call.pbx_answered_elsewhere_claimed"),
         Some(end) if before().next().is_some() && near(end, at) => {
@@ -150,9 +201,6 @@ fn answered_like_a_machine(hop: &Hop) -> bool {
 fn near(a: Timestamp, b: Timestamp) -> bool {
     a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
 }
-
-/// A caller that had given up ends an answer that comes after all within this.
-const UNWANTED: Span = Span::from_secs(1);
 
 /// Nobody takes a call in less; a voicemail, an IVR or an announcement does.
 const NOBODY_PICKS_UP: Span = Span::from_millis(500);

@@ -2,36 +2,108 @@
 
 use crate::call::leg::Leg;
 use crate::call::outcome::Case;
-use crate::call::transaction::{Hop, ends_by_cancel};
-use crate::event::Role;
+use crate::call::transaction::{Hop, VoicemailSign, ends_by_cancel};
+use crate::event::{Direction, Role};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::FrameRef;
 
 /// The hop that answered: the last 2xx before the caller's, else one that came later (an IVR handed the
-/// call on). Hops whose role is known are preferred to those of proxies in between.
+/// call on). Hops whose role is known are preferred to those of proxies in between. A leg that was over
+/// before the caller got an answer wasn't the reason for it, and a page is nobody's answer.
 pub(super) fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
-    let answered = |hop: &&Hop| hop.answered.is_some();
-    let time = |hop: &&Hop| hop.answered.map_or(at, |seen| seen.at);
-    let before = |hop: &&Hop| time(hop) <= at + REORDER;
+    let paged = is_paged(case);
+    let counts = |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !(paged && hop.page);
+    let before = |hop: &&Hop| answered_or(hop, at) <= at + REORDER;
+    let still_up = |leg: &Leg| leg.bye.is_none_or(|bye| bye.seen.at >= at);
     let known = |hop: &&Hop| hop.role != Role::Unknown || hop.voicemail.is_some();
-    let hops = || others(case).filter(answered);
-    let latest = hops().filter(before).filter(known).max_by_key(time);
-    let latest = latest.or_else(|| hops().filter(before).max_by_key(time));
-    latest.or_else(|| hops().min_by_key(|hop| (hop.voicemail.is_some(), time(hop))))
+    let hops = || others(case).filter(counts);
+    let causes = || hops().filter(|(leg, _)| still_up(leg)).map(|(_, hop)| hop).filter(before);
+    let latest = causes().filter(known).max_by_key(|hop| answered_or(hop, at));
+    let latest = latest.or_else(|| causes().max_by_key(|hop| answered_or(hop, at)));
+    let later = || hops().map(|(_, hop)| hop).filter(|hop| !before(hop));
+    let first =
+        latest.or_else(|| later().min_by_key(|hop| (hop.voicemail.is_some(), answered_or(hop, at))))?;
+    Some(successor(case, first, paged).unwrap_or(first))
 }
 
-/// Every hop but the caller's own tries.
-pub(super) fn others<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Hop> {
+/// Who took the call over for good: a person after the voicemail (the caller asked for the operator), or a
+/// voicemail to which somebody transferred the caller.
+fn successor<'a>(case: &Case<'a>, first: &Hop, paged: bool) -> Option<&'a Hop> {
+    let since = first.answered?.at;
+    let later = || others(case).filter(|(_, hop)| hop.answered.is_some_and(|seen| seen.at > since));
+    let person = |(leg, hop): &(&Leg, &Hop)| {
+        matches!(hop.role, Role::PhoneOut | Role::TrunkOut)
+            && hop.voicemail.is_none()
+            && !(paged && hop.page)
+            && is_wanted(leg, hop)
+    };
+    let person = later().filter(person).map(|(_, hop)| hop).max_by_key(|hop| answered_or(hop, since));
+    if first.voicemail.is_some() {
+        return person;
+    }
+    let referred = case.legs.iter().filter_map(|leg| leg.referred).min()?;
+    let until = person.map_or(referred, |hop| answered_or(hop, since).max(referred));
+    let pilot = |hop: &&Hop| {
+        let sure = matches!(hop.voicemail, Some(VoicemailSign::Configured | VoicemailSign::Target));
+        sure && answered_or(hop, since) > until
+    };
+    later().map(|(_, hop)| hop).filter(pilot).max_by_key(|hop| answered_or(hop, since))
+}
+
+/// Whether the PBX kept the answer: one that came too late is ended at once (RFC 3261 16.7, 13.2.2.4).
+fn is_wanted(leg: &Leg, hop: &Hop) -> bool {
+    let at_once = |ended: Timestamp| hop.answered.is_some_and(|seen| ended.since(seen.at) <= UNWANTED);
+    !leg.bye.is_some_and(|bye| bye.by_caller && at_once(bye.seen.at))
+}
+
+/// Whether phones were made to answer by themselves and were up together: nobody talks on two, so it was an
+/// announcement. One alone may be an agent's, and stands for a person.
+fn is_paged(case: &Case<'_>) -> bool {
+    if !matches!(case.direction, Direction::Inbound | Direction::Unknown) {
+        return false;
+    }
+    let paged = || others(case).filter(|(_, hop)| hop.page && hop.answered.is_some());
+    let Some(last) = paged().filter_map(|(_, hop)| hop.answered).map(|seen| seen.at).max() else {
+        return false;
+    };
+    let up = |leg: &Leg| leg.bye.is_none_or(|bye| bye.seen.at > last + UNWANTED);
+    paged().filter(|(leg, _)| up(leg)).nth(1).is_some()
+}
+
+/// Every hop but the caller's own tries, with its leg.
+pub(super) fn others<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Leg, &'a Hop)> {
     let lead = case.lead;
-    let inner = case.legs.iter().skip(lead).take(1).flat_map(Leg::inner_hops);
+    let inner = |leg: &'a Leg| leg.inner_hops().map(move |hop| (leg, hop));
+    let inner = case.legs.iter().skip(lead).take(1).flat_map(inner);
     let rest = case.legs.iter().enumerate().filter(move |(n, _)| *n != lead);
-    inner.chain(rest.flat_map(|(_, leg)| leg.hops.iter()))
+    inner.chain(rest.flat_map(|(_, leg)| leg.hops.iter().map(move |hop| (leg, hop))))
 }
 
 /// The hops that rang somebody within the business.
 pub(super) fn rung_phones<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Hop> {
-    let rung = |hop: &&Hop| hop.voicemail.is_none() && matches!(hop.role, Role::PhoneOut | Role::Unknown);
-    others(case).filter(rung)
+    others(case).map(|(_, hop)| hop).filter(is_phone)
+}
+
+/// A phone whose answer wasn't seen, though the BYE of its dialog was; and whether the phone sent that: it
+/// may only once it has answered (RFC 3261 15), a PBX may before.
+pub(super) fn unseen_answer<'a>(case: &Case<'a>) -> Option<(&'a Hop, bool)> {
+    let unseen = |(leg, hop): (&'a Leg, &'a Hop)| Some((hop, !leg.bye?.by_caller));
+    let phones = others(case).filter(|(_, hop)| is_phone(hop) && !hop.is_over());
+    phones.filter_map(unseen).max_by_key(|(_, by_phone)| *by_phone)
+}
+
+/// The last call out on the trunk, where no phone rang beside it: the caller was forwarded there.
+pub(super) fn forwarded<'a>(case: &Case<'a>) -> Option<&'a Hop> {
+    let inbound = case.direction == Direction::Inbound;
+    let out = others(case).map(|(_, hop)| hop).filter(|hop| hop.role == Role::TrunkOut);
+    let last = out.filter(|_| inbound).max_by_key(|hop| hop.opened.at)?;
+    let gone = |hop: &Hop| hop.ended_unanswered().is_some_and(|end| end <= last.opened.at);
+    Some(last).filter(|last| last.answered.is_none() && rung_phones(case).all(gone))
+}
+
+/// Whether the call was seen among the phones only.
+pub(super) fn is_headless(case: &Case<'_>) -> bool {
+    case.legs.first().is_some_and(|leg| leg.role() == Role::PhoneOut)
 }
 
 /// The CANCEL where it decided, else the final response, else the first message.
@@ -44,8 +116,19 @@ pub(super) fn deciding_frame(hop: &Hop) -> FrameRef {
     }
 }
 
+fn is_phone(hop: &&Hop) -> bool {
+    hop.voicemail.is_none() && matches!(hop.role, Role::PhoneOut | Role::Unknown)
+}
+
+fn answered_or(hop: &Hop, at: Timestamp) -> Timestamp {
+    hop.answered.map_or(at, |seen| seen.at)
+}
+
 /// A PBX answers its caller this soon after what made it answer.
-pub(super) const CAUSALITY: Span = Span::from_millis(700);
+pub const CAUSALITY: Span = Span::from_millis(700);
+
+/// Who doesn't want an answer that came ends it within this.
+pub(super) const UNWANTED: Span = Span::from_secs(1);
 
 /// Two taps may show neighbouring messages out of order by this much.
 const REORDER: Span = Span::from_millis(100);

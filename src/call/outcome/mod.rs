@@ -8,9 +8,12 @@ mod answered;
 mod evidence;
 mod unanswered;
 
+pub use evidence::CAUSALITY;
+
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
 use crate::call::outcome::unanswered::unanswered;
+use crate::call::pickup::Pickup;
 use crate::call::transaction::Hop;
 use crate::event::{AnsweredBy, Confidence, Direction, Outcome};
 use crate::settings::Judge;
@@ -33,6 +36,8 @@ pub struct Case<'a> {
     pub diverted: bool,
     /// The caller was sent media for a while and sent none.
     pub one_way: bool,
+    /// Somebody took it from another phone, by a code.
+    pub picked_up: Option<Pickup>,
     /// What ended it.
     pub ending: Ending,
 }
@@ -88,6 +93,9 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         judgement = judgement.instead(Outcome::Emergency, hop, "call.emergency_number");
     } else if case.scanner && missed(judgement.outcome, Direction::Unknown, settings) {
         judgement = judgement.instead(Outcome::Rejected, hop, "call.scanner");
+    } else if let Some(frame) = case.legs.iter().find_map(|leg| leg.fax) {
+        judgement = Judgement::new(Outcome::Fax, Some(AnsweredBy::Fax), Confidence::High);
+        judgement = judgement.because(frame, "call.fax_agreed");
     }
     judgement
 }

@@ -1,6 +1,6 @@
 //! The verdict on a call whose caller got no answer.
 
-use crate::call::outcome::evidence::{deciding_frame, rung_phones};
+use crate::call::outcome::evidence::{deciding_frame, forwarded, rung_phones};
 use crate::call::outcome::{Case, Ending, Judgement};
 use crate::call::transaction::Hop;
 use crate::event::{Confidence, LegResult, Outcome, Role};
@@ -16,6 +16,11 @@ pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
         LegResult::Answered => (Outcome::Answered, "leg.answered"),
         LegResult::Cancelled => (Outcome::Abandoned, "leg.cancelled"),
         LegResult::Elsewhere => (Outcome::AnsweredInferred, "leg.elsewhere"),
+        LegResult::NoAnswer | LegResult::Unavailable
+            if forwarded(case).is_some_and(|hop| hop.alerting().is_some()) =>
+        {
+            (Outcome::ForwardedUnanswered, "call.forwarded_unanswered")
+        }
         LegResult::NoAnswer if all_phones_busy(case) => (Outcome::Busy, "call.every_phone_busy"),
         LegResult::NoAnswer => (Outcome::NoAnswer, "leg.no_answer"),
         LegResult::Unavailable => (Outcome::NoAnswer, "leg.unavailable"),
