@@ -234,6 +234,11 @@ impl Calls {
             leg.add_hop(hop);
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
+        if heard.refers() {
+            let invite = Invite::of(heard.message);
+            let asked = self.reader(heard, &invite).asked();
+            self.tracked.offer_keys(at.call, asked.into_iter().flatten());
+        }
         if at.leg == 0 && heard.from_caller && heard.message.method() == Method::Invite {
             let media = join::media_keys(&self.keyer, heard.message);
             self.tracked.listen(at.call, &media, heard.message.status().is_none());
@@ -259,9 +264,7 @@ impl Calls {
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
-        let roles = &self.office.pbx.roles;
-        let reader = Reader { keyer: self.keyer, own: keys.call, roles, datagram, invite: &invite };
-        let traits = if partial { Traits::default() } else { reader.traits() };
+        let traits = if partial { Traits::default() } else { self.reader(heard, &invite).traits() };
         let call = match self.tracked.home_of(&traits, &leg.hops[0], datagram.at) {
             Home::Call { call, rule } => self.join(call, leg, rule, &invite),
             Home::None => self.start(leg, heard, &invite, false),
@@ -275,6 +278,11 @@ impl Calls {
             self.take_held(&held.datagram());
         }
         self.settle(call, datagram.at);
+    }
+
+    fn reader<'a>(&'a self, heard: &Heard<'a>, invite: &'a Invite<'a>) -> Reader<'a> {
+        let Heard { datagram, keys, .. } = *heard;
+        Reader { keyer: self.keyer, own: keys.call, roles: &self.office.pbx.roles, datagram, invite }
     }
 
     /// Begins a call with its first leg.

@@ -70,6 +70,12 @@ impl Tracked {
                 Narrowed::None => {}
             }
         }
+        for key in traits.referred.iter().flatten() {
+            let live = |call: &u32| self.is_live(*call, now);
+            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(live)) {
+                return Home::Call { call, rule: REFERRED };
+            }
+        }
         let just_left = |call: &u32| self.has_just_left(*call, hop, now);
         if let Some(call) = only(found(traits.outgoing[1]).iter().copied().filter(just_left)) {
             return Home::Call { call, rule: REORDERED };

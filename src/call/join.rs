@@ -11,6 +11,7 @@
 //! | `media` | offers the same media address and port |
 //! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
+//! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |
 //! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
 //! | `phones` | leaves the same PBX for another phone, and no caller's leg is in sight |
 //!
@@ -26,7 +27,7 @@ use crate::call::role;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::sdp::Sdp;
-use crate::wire::sip::{HeaderName, Message};
+use crate::wire::sip::{HeaderName, Message, NameAddr};
 
 /// What a leg can be found by, and what it can find others by.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,8 @@ pub struct Traits {
     /// Its caller, if it has a number, among legs that leave an address: at the one it leaves, and at the one
     /// it enters.
     pub outgoing: [Option<Key>; 2],
+    /// By what a REFER would have asked for it: its target with its caller, and with who referred.
+    pub referred: [Option<Key>; 2],
 }
 
 /// The parties of a leg as keys at one address.
@@ -162,10 +165,32 @@ impl Reader<'_> {
             named: self.named(call_id),
             media: media_keys(&self.keyer, message),
             before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
+            referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
+                .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
             outgoing: [src, dst].map(|place| at(place, OUTGOING, caller.filter(|_| told))),
             entering: ends(dst),
             leaving: ends(src),
         }
+    }
+
+    /// The keys of what a REFER within a dialog asks its receiver for: a call to the target, by the party the
+    /// REFER is for, or with the name of who sent it.
+    pub fn asked(&self) -> [Option<Key>; 2] {
+        let Invite { message, from, to, .. } = *self.invite;
+        let place = self.place(self.datagram.dst, self.datagram.src);
+        let keyed = |user: &[u8]| identity::comparable(user).map(|user| self.keyer.key(PARTY, &user));
+        let target = message.header(HeaderName::ReferTo).map(|value| NameAddr::parse(value).uri());
+        let target = target.and_then(|uri| keyed(uri.user()));
+        [(REFERRED, to), (REFERRED_BY, from)].map(|(kind, who)| {
+            let who = keyed(who?.uri.user())?;
+            Some(place.with(kind, target?).with(kind, who))
+        })
+    }
+
+    fn referrer(&self) -> Option<Key> {
+        let message = self.invite.message;
+        let value = message.has(HeaderName::ReferredBy).then(|| message.header(HeaderName::ReferredBy))??;
+        identity::comparable(NameAddr::parse(value).uri().user()).map(|user| self.keyer.key(PARTY, &user))
     }
 
     /// An address as legs enter and leave it: one name for all of the PBX's. Where both ends are on one
@@ -313,6 +338,8 @@ const CALLED: u8 = 10;
 const OUTGOING: u8 = 11;
 const PARTY: u8 = 12;
 const PLACE: u8 = 13;
+const REFERRED: u8 = 14;
+const REFERRED_BY: u8 = 15;
 
 const MAX_NAMED: usize = 8;
 

@@ -74,8 +74,13 @@ impl Tracked {
 
     /// Lets a call be found by the traits of one of its legs.
     pub fn offer(&mut self, call: u32, traits: &Traits) {
+        self.offer_keys(call, traits.offered());
+    }
+
+    /// Lets a call be found by some keys.
+    pub fn offer_keys(&mut self, call: u32, keys: impl Iterator<Item = Key>) {
         let Some(open) = self.calls.get_mut(call as usize) else { return };
-        for key in traits.offered() {
+        for key in keys {
             if open.hints.len() < MAX_HINTS && !open.hints.contains(&key) {
                 open.hints.push(key);
                 self.hints.add(key, call);
