@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::call::hash::Keyer;
 use crate::call::held::Held;
-use crate::call::home::{Home, REORDERED};
+use crate::call::home::{Home, PHONES, REORDERED};
 use crate::call::identity;
 use crate::call::invite::Invite;
 use crate::call::join::{self, Reader, Traits};
@@ -338,6 +338,13 @@ impl Calls {
             open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
         } else {
             leg.joined_by = rule;
+            let covered = rule == PHONES && leg.hops[0].voicemail.is_some();
+            if covered
+                && identity::diverted(invite).is_some()
+                && let Some(open) = self.tracked.get_mut(call)
+            {
+                open.called = self.office.called(invite, &leg.hops[0]);
+            }
         }
         self.tracked.add_leg(call, leg, in_front);
         call

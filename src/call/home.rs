@@ -82,7 +82,9 @@ impl Tracked {
         }
         let headless = |call: &u32| self.is_live(*call, now) && self.rings_without_caller(*call, hop);
         match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
-            Some(call) if hop.role == Role::PhoneOut => Home::Call { call, rule: "phones" },
+            Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail) => {
+                Home::Call { call, rule: PHONES }
+            }
             _ => Home::None,
         }
     }
@@ -160,6 +162,9 @@ pub const REORDERED: &str = "reordered";
 
 /// The rule by which a leg joins that a REFER asked for.
 pub const REFERRED: &str = "referred";
+
+/// The rule by which legs join where no caller's is in sight.
+pub const PHONES: &str = "phones";
 
 /// A PBX that hasn't heard of the end yet, or a mirror out of order, is behind by no more than this.
 const STRAGGLER: Span = Span::from_millis(500);

@@ -13,7 +13,7 @@
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
 //! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |
 //! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
-//! | `phones` | leaves the same PBX for another phone, and no caller's leg is in sight |
+//! | `phones` | leaves the same PBX for another phone or voicemail, and no caller's leg is in sight |
 //!
 //! Where two calls fit, none is guessed: both are ambiguous.
 

@@ -82,13 +82,18 @@ pub struct Plan {
 }
 
 impl OpenCall {
-    /// The leg that decides: the caller's, or the answered one where no caller's leg is in sight.
+    /// The leg that decides: the caller's. Where that is not in sight: a phone that answered, else a
+    /// voicemail that did, else one that still rings.
     pub fn lead(&self) -> usize {
         let answered = |leg: &Leg| leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
+        let phone = |leg: &Leg| leg.role() == Role::PhoneOut && answered(leg);
+        let open = |leg: &Leg| leg.caller_hop().is_some_and(|hop| !hop.is_over());
+        let first_that = |is: &dyn Fn(&Leg) -> bool| self.legs.iter().position(is);
         match self.legs.first() {
-            Some(first) if first.role() == Role::PhoneOut && !answered(first) => {
-                self.legs.iter().position(answered).unwrap_or(0)
-            }
+            Some(first) if first.role() == Role::PhoneOut && !answered(first) => first_that(&phone)
+                .or_else(|| first_that(&answered))
+                .or_else(|| first_that(&open))
+                .unwrap_or(0),
             _ => 0,
         }
     }
