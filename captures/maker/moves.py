@@ -202,6 +202,29 @@ def paged(s):
     s.texts = [caller]
 
 
+@scenario("agent-answers-by-headset")
+def headset(s):
+    """A queue gives the caller to an agent whose phone answers by itself; later another calls while two of them are tried
+
+    The agent's INVITE says `answer-after=0` like a page, but one phone alone is up: somebody talks. For the second caller
+    both agents' phones answer within 4 ms and the PBX hangs up on the slower one at once.
+
+    Verdict: `answered` by a person, twice.
+    """
+    auto = (f"Call-Info: <sip:{PBX.host}>;answer-after=0",)
+    for caller, start in (("+13125550260", 0), ("+13125550261", 90_000)):
+        call = s.inbound(caller, MAIN).invite(start).reply(start + 9, 100).answer(start + 80)
+        agents = ((PHONE_201, "201"), (PHONE_202, "202"))[: 1 if start == 0 else 2]
+        legs = [s.phone(caller, p, e, headers=auto, **as_asterisk(s, e)) for p, e in agents]
+        for n, leg in enumerate(legs):
+            leg.invite(start + 8_000 + n).reply(start + 8_020 + n, 100).answer(start + 8_090 + 4 * n)
+        for leg in legs[1:]:
+            leg.bye(start + 8_120)
+        call.bye(start + 60_000)
+        legs[0].bye(start + 60_012)
+        s.expect(call, "answered", False, called=MAIN, joined=legs, answered_by="human")
+
+
 @scenario("page-of-the-office")
 def page(s):
     """201 pages the office: the PBX rings two phones that answer by themselves

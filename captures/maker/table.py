@@ -75,7 +75,7 @@ S63 three tries, then answered: three-tries-then-answered answered-at-redial
 S64 scanner: scanner
 S65 verstat failed: verstat-failed
 S69 message-waiting: message-waiting
-S70 page, auto-answer: page-answers-nobody page-of-the-office
+S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """
 # Also worth showing, though no number of the list asks for it.
 BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail"
