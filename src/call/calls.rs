@@ -12,8 +12,9 @@ use crate::call::held::Held;
 use crate::call::home::{Home, PHONES, REORDERED};
 use crate::call::identity;
 use crate::call::invite::Invite;
-use crate::call::join::{self, Reader, Traits};
+use crate::call::join::{Reader, Traits};
 use crate::call::leg::{Leg, NewLeg};
+use crate::call::listening::{self, Ears, Spot};
 use crate::call::office::{self, Office};
 use crate::call::open::{Media, OpenCall, Plan};
 use crate::call::outcome::{self, Ending};
@@ -59,6 +60,7 @@ pub struct Calls {
     keyer: Keyer,
     taps: Vec<Arc<str>>,
     tracked: Tracked,
+    ears: Box<dyn Ears>,
     strangers: Strangers,
     held: Held,
     pickups: Pickups,
@@ -72,13 +74,14 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// No calls yet; `seed` keys the hashes of network bytes.
-    pub fn new(settings: &Settings, seed: u64) -> Calls {
+    /// No calls yet; `seed` keys the hashes of network bytes, `ears` hear what signalling can't tell.
+    pub fn new(settings: &Settings, seed: u64, ears: Box<dyn Ears>) -> Calls {
         Calls {
             office: Office::new(settings),
             keyer: Keyer::new(seed),
             taps: Vec::new(),
             tracked: Tracked::default(),
+            ears,
             strangers: Strangers::default(),
             held: Held::default(),
             pickups: Pickups::default(),
@@ -140,9 +143,15 @@ impl Calls {
         }
     }
 
+    /// Whether a packet belongs to an RTP stream that was seen and that no call wants.
+    #[inline]
+    pub fn ignores(&self, datagram: &Datagram<'_>) -> bool {
+        self.tracked.ignores(datagram)
+    }
+
     /// Hears one RTP packet.
     pub fn rtp(&mut self, datagram: &Datagram<'_>) {
-        self.tracked.hear_rtp(datagram.dst, &self.keyer);
+        self.tracked.hear_rtp(datagram, &self.keyer, &mut *self.ears);
     }
 
     /// Does the earliest thing that is due at or before `now`; tells at what time it was due.
@@ -239,9 +248,9 @@ impl Calls {
             let asked = self.reader(heard, &invite).asked();
             self.tracked.offer_keys(at.call, asked.into_iter().flatten());
         }
-        if at.leg == 0 && heard.from_caller && heard.message.method() == Method::Invite {
-            let media = join::media_keys(&self.keyer, heard.message);
-            self.tracked.listen(at.call, &media, heard.message.status().is_none());
+        if at.leg == 0 && heard.from_caller && DESCRIBES.contains(&heard.message.method()) {
+            let spots = Spot::all_of(&self.keyer, heard.message);
+            self.tracked.expect(at.call, &spots, heard.message.status().is_none());
         }
         self.settle(at.call, heard.datagram.at);
     }
@@ -272,7 +281,7 @@ impl Calls {
         };
         self.tracked.offer(call, &traits);
         if self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0) {
-            self.tracked.listen(call, &traits.media, message.status().is_none());
+            self.tracked.expect(call, &traits.media, message.status().is_none());
         }
         for held in self.held.take(keys.leg) {
             self.take_held(&held.datagram());
@@ -352,6 +361,7 @@ impl Calls {
 
     /// Sets the call's deadline as things stand now, or closes it.
     fn settle(&mut self, call: u32, now: Timestamp) {
+        self.listen(call);
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
@@ -370,6 +380,20 @@ impl Calls {
         }
         if plan.at <= now {
             self.close(call, now, plan);
+        }
+    }
+
+    /// Listens to an answered call as long as its legs don't say who answered.
+    fn listen(&mut self, call: u32) {
+        let answered = |open: &&OpenCall| open.closed.is_none() && open.is_answered();
+        let Some(open) = self.tracked.get(call).filter(answered) else { return };
+        let direction = self.direction(call);
+        let (was, is) = (open.media.listening, listening::wanted(&open.case(direction, Ending::Message)));
+        if was != is {
+            self.tracked.listen(call, is);
+        }
+        if was && !is {
+            self.ears.forget(call);
         }
     }
 
@@ -392,7 +416,11 @@ impl Calls {
         open.closed = Some(now);
         open.due = Some(self.timers.set(now + LINGER, call));
         let judge = &self.office.pbx.judge;
-        let judgement = outcome::judge(&open.case(direction, plan.ending), judge);
+        let heard = open.answered_at().filter(|_| open.media.listening);
+        let heard = heard.and_then(|at| self.ears.judge(call, at, plan.ended.unwrap_or(now)));
+        let case = outcome::Case { heard: heard.as_ref(), ..open.case(direction, plan.ending) };
+        let judgement = outcome::judge(&case, judge);
+        self.ears.forget(call);
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
         record.missed = outcome::missed(record.outcome, direction, judge);
         let ended = || CallPhase::Ended(Verdict::of(&record));
@@ -455,6 +483,9 @@ const LOOK_AGAIN: Span = Span::from_secs(120);
 
 /// A closed call is kept this long for stragglers: 64 times T1 (RFC 3261 17.2.1).
 const LINGER: Span = Span::from_secs(32);
+
+/// Messages in which the caller's side describes a session; an ACK answers what came in the 200 (RFC 3264).
+const DESCRIBES: [Method; 2] = [Method::Invite, Method::Ack];
 
 /// Requests that belong to a call whose start should have been seen.
 const OF_DIALOG: [Method; 4] = [Method::Ack, Method::Bye, Method::Cancel, Method::Prack];

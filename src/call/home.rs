@@ -48,8 +48,8 @@ impl Tracked {
         }
         let passed_on = |first: &Hop| first.src.ip() != hop.src.ip() || first.dst == hop.src;
         let elsewhere = |call: &u32| live(call) && self.first_hop(*call).is_some_and(passed_on);
-        for key in traits.media.iter() {
-            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(elsewhere)) {
+        for spot in &traits.media {
+            if let Some(call) = only(self.hints.find(spot.key).iter().copied().filter(elsewhere)) {
                 return Home::Call { call, rule: "media" };
             }
         }

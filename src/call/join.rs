@@ -22,12 +22,12 @@ use std::net::{IpAddr, SocketAddr};
 use crate::call::hash::{Key, KeyMap, Keyer};
 use crate::call::identity::{self, Comparable};
 use crate::call::invite::Invite;
+use crate::call::listening::Spot;
 use crate::call::progress::CALL_ID;
 use crate::call::role;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
-use crate::wire::sdp::Sdp;
-use crate::wire::sip::{HeaderName, Message, NameAddr};
+use crate::wire::sip::{HeaderName, NameAddr};
 
 /// What a leg can be found by, and what it can find others by.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Traits {
     /// Call-IDs it names or derives from, each with its rule.
     pub named: Vec<(Key, &'static str)>,
     /// The media it offers.
-    pub media: MediaKeys,
+    pub media: Vec<Spot>,
     /// Its caller and called at the address it enters.
     pub entering: Ends,
     /// Its caller and called at the address it leaves.
@@ -134,7 +134,7 @@ impl Traits {
         let shared = self.shared.iter().map(|(key, _)| *key);
         let Ends { caller, name, called } = self.entering;
         let ends = [caller, name, called, self.own, self.outgoing[0]].into_iter().flatten();
-        shared.chain(self.media.iter().copied()).chain(ends)
+        shared.chain(self.media.iter().map(|spot| spot.key)).chain(ends)
     }
 }
 
@@ -163,7 +163,7 @@ impl Reader<'_> {
             shared: self.shared(),
             own: Some(self.own),
             named: self.named(call_id),
-            media: media_keys(&self.keyer, message),
+            media: Spot::all_of(&self.keyer, message),
             before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
             referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
                 .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
@@ -242,34 +242,6 @@ impl Reader<'_> {
         add(UCID, &ucid(first(HeaderName::UserToUser)), "ucid");
         add(HEP, self.datagram.correlation, "hep_correlation");
         shared
-    }
-}
-
-/// The first addresses at which the session description of a message wants media, as keys.
-pub fn media_keys(keyer: &Keyer, message: &Message<'_>) -> MediaKeys {
-    let mut found = MediaKeys::default();
-    if let Some(body) = message.sdp() {
-        let sdp = Sdp::parse(body);
-        let addrs = sdp.media().filter_map(|media| media.addr());
-        for (slot, addr) in found.keys.iter_mut().zip(addrs) {
-            *slot = media_key(keyer, addr);
-            found.count += 1;
-        }
-    }
-    found
-}
-
-/// A few addresses where media is wanted.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MediaKeys {
-    keys: [Key; 4],
-    count: usize,
-}
-
-impl std::ops::Deref for MediaKeys {
-    type Target = [Key];
-    fn deref(&self) -> &[Key] {
-        &self.keys[..self.count]
     }
 }
 

@@ -14,10 +14,13 @@ mod hash;
 mod held;
 mod home;
 mod identity;
+mod idle;
 mod invite;
 mod join;
+mod kinds;
 mod ladder;
 mod leg;
+mod listening;
 mod office;
 mod open;
 mod outcome;
@@ -30,3 +33,4 @@ mod tracked;
 mod transaction;
 
 pub use calls::{Calls, Counters, Told};
+pub use listening::{Ears, Sound};

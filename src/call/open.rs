@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::call::hash::Key;
 use crate::call::home::REFERRED;
 use crate::call::identity::{Called, Caller};
+use crate::call::idle::Place;
 use crate::call::leg::{Bye, Leg};
 use crate::call::outcome::{Case, Ending, Judgement};
 use crate::call::pickup::Pickup;
@@ -62,12 +63,34 @@ pub struct OpenCall {
 /// RTP of the caller's leg, in packets.
 #[derive(Clone, Debug, Default)]
 pub struct Media {
-    /// The addresses RTP is expected at.
-    pub addrs: SmallVec<[Key; 2]>,
-    /// Packets to the caller.
-    pub to_caller: u32,
-    /// Packets from the caller.
-    pub from_caller: u32,
+    /// Where RTP is expected.
+    pub spots: Vec<(Key, Place)>,
+    /// Packets to the caller, as far as they matter.
+    to_caller: u8,
+    /// Packets from the caller, as far as they matter.
+    from_caller: u8,
+    /// It is listened to.
+    pub listening: bool,
+    /// Whether it was looked up where streams come from, that of the caller first.
+    pub looked_back: [bool; 2],
+}
+
+impl Media {
+    /// Counts a packet to the caller, or from the caller.
+    pub fn count(&mut self, to_caller: bool) {
+        let count = if to_caller { &mut self.to_caller } else { &mut self.from_caller };
+        *count = count.saturating_add(1);
+    }
+
+    /// Whether more packets in this direction would add nothing.
+    pub fn has_enough(&self, to_caller: bool) -> bool {
+        if to_caller { self.to_caller >= HEARD } else { self.from_caller > 0 }
+    }
+
+    /// Whether the caller was sent media for a while and sent none.
+    fn one_way(&self) -> bool {
+        self.has_enough(true) && !self.has_enough(false)
+    }
 }
 
 /// When a call is to be judged, and what its end will be.
@@ -148,6 +171,12 @@ impl OpenCall {
         self.legs.get(self.lead()).and_then(Leg::caller_hop).is_some_and(|hop| hop.answered.is_some())
     }
 
+    /// When its caller was answered.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        let hop = self.legs.get(self.lead()).and_then(Leg::caller_hop)?;
+        hop.answered.map(|seen| seen.at)
+    }
+
     /// Whether somebody within the business has taken it: another leg was answered too.
     pub fn is_taken(&self) -> bool {
         self.is_answered()
@@ -172,7 +201,8 @@ impl OpenCall {
             scanner: self.scanner,
             diverted: self.diverted,
             picked_up: self.picked_up,
-            one_way: self.media.to_caller >= HEARD && self.media.from_caller == 0,
+            one_way: self.media.one_way(),
+            heard: None,
             ending,
         }
     }
@@ -229,7 +259,7 @@ impl OpenCall {
             talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),
             final_status: status,
             cause,
-            message: None,
+            message: judgement.message,
             recording: None,
             legs: self.legs.iter_mut().map(|leg| leg.record(self.began)).collect(),
             evidence: judgement
@@ -309,7 +339,7 @@ fn evidence(frame: crate::wire::packet::FrameRef, rule: &'static str, taps: &[Ar
 }
 
 /// A second of RTP at 20 ms a packet: as much as proves that media flows.
-const HEARD: u32 = 50;
+const HEARD: u8 = 50;
 
 const RING_GRACE: Span = Span::from_secs(10);
 

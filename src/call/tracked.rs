@@ -1,14 +1,17 @@
 //! The calls in sight and the ways to find them: by a message's keys, by traits of a new leg, by where RTP
 //! is expected. Their number is bounded.
 
-use std::net::SocketAddr;
-
 use slab::Slab;
 
 use crate::call::hash::{Key, KeyMap, Keyer};
+use crate::call::idle::Idle;
 use crate::call::join::{Hints, Traits, media_key};
+use crate::call::kinds::Kinds;
 use crate::call::leg::Leg;
+use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
+use crate::wire::packet::Datagram;
+use crate::wire::rtp::RtpPacket;
 
 /// The calls in sight.
 #[derive(Debug, Default)]
@@ -16,7 +19,8 @@ pub struct Tracked {
     calls: Slab<OpenCall>,
     legs: KeyMap<LegRef>,
     pub(super) hints: Hints,
-    ears: KeyMap<Ear>,
+    spots: KeyMap<Expected>,
+    idle: Idle,
 }
 
 /// A leg by its call and its place there.
@@ -28,11 +32,12 @@ pub struct LegRef {
     pub leg: u16,
 }
 
-/// An address where RTP of a call is expected: the caller's own, or where the caller sends it.
+/// Whose RTP is expected at an address, the caller's own or where the caller sends it, and what it is.
 #[derive(Clone, Copy, Debug)]
-struct Ear {
+struct Expected {
     call: u32,
     callers: bool,
+    kinds: Kinds,
 }
 
 impl Tracked {
@@ -89,26 +94,66 @@ impl Tracked {
     }
 
     /// Expects RTP where a session description of the caller's leg wants it: the caller's own, or the answer.
-    pub fn listen(&mut self, call: u32, media: &[Key], callers: bool) {
+    pub fn expect(&mut self, call: u32, spots: &[Spot], callers: bool) {
         let Some(open) = self.calls.get_mut(call as usize) else { return };
-        for key in media {
-            if open.media.addrs.len() < MAX_ADDRS && !open.media.addrs.contains(key) {
-                open.media.addrs.push(*key);
-                self.ears.insert(*key, Ear { call, callers });
+        for spot in spots {
+            let known = open.media.spots.iter().any(|(key, _)| *key == spot.key);
+            let fits = open.media.spots.len() < MAX_SPOTS;
+            if !known && fits {
+                open.media.spots.push((spot.key, spot.place));
+                self.idle.wake(spot.place);
+            }
+            if known || fits {
+                self.spots.insert(spot.key, Expected { call, callers, kinds: spot.kinds });
             }
         }
     }
 
-    /// Hears an RTP packet sent to `dst`; one look-up if no call expects it.
-    pub fn hear_rtp(&mut self, dst: SocketAddr, keyer: &Keyer) {
-        if self.ears.is_empty() {
+    /// Listens to a call from now on, or no more.
+    pub fn listen(&mut self, call: u32, listening: bool) {
+        let Some(open) = self.calls.get_mut(call as usize) else { return };
+        open.media.listening = listening;
+        for (_, place) in open.media.spots.iter().filter(|_| listening) {
+            self.idle.wake(*place);
+        }
+    }
+
+    /// Whether a packet belongs to an RTP stream that is known and that nobody wants.
+    #[inline]
+    pub fn ignores(&self, datagram: &Datagram<'_>) -> bool {
+        self.idle.has(datagram)
+    }
+
+    /// Hears an RTP packet; its stream is ignored from now on if no call wants more of it.
+    pub fn hear_rtp(&mut self, datagram: &Datagram<'_>, keyer: &Keyer, ears: &mut dyn Ears) {
+        let Some(packet) = &RtpPacket::read(datagram.payload) else { return };
+        let expected = self.spots.get(&media_key(keyer, datagram.dst)).copied();
+        let open = expected.and_then(|to| Some((to, self.calls.get_mut(to.call as usize)?)));
+        let Some((to, open)) = open.filter(|(_, open)| open.closed.is_none()) else {
+            return self.idle.add(datagram);
+        };
+        open.media.count(to.callers);
+        if open.media.listening {
+            let Expected { call, callers, kinds } = to;
+            let sound = Sound { from_caller: !callers, codec: kinds.codec(packet.kind), datagram, packet };
+            ears.hear(call, &sound);
+            self.expect_back(to, datagram, keyer);
+        } else if open.media.has_enough(to.callers) {
+            self.idle.add(datagram);
+        }
+    }
+
+    /// Where both sides are heard through address translation, a description may name an address that nobody sends
+    /// to: what answers a stream goes back to where it came from (RFC 4961).
+    fn expect_back(&mut self, to: Expected, datagram: &Datagram<'_>, keyer: &Keyer) {
+        let Some(open) = self.calls.get_mut(to.call as usize) else { return };
+        let looked = &mut open.media.looked_back[usize::from(to.callers)];
+        if std::mem::replace(looked, true) {
             return;
         }
-        let Some(ear) = self.ears.get(&media_key(keyer, dst)) else { return };
-        if let Some(open) = self.calls.get_mut(ear.call as usize) {
-            let media = &mut open.media;
-            let heard = if ear.callers { &mut media.to_caller } else { &mut media.from_caller };
-            *heard = heard.saturating_add(1);
+        let back = Spot::new(keyer, datagram.src, to.kinds);
+        if !self.spots.contains_key(&back.key) {
+            self.expect(to.call, &[back], !to.callers);
         }
     }
 
@@ -131,9 +176,9 @@ impl Tracked {
         for key in &open.hints {
             self.hints.remove(*key, call);
         }
-        for key in &open.media.addrs {
-            if self.ears.get(key).is_some_and(|ear| ear.call == call) {
-                self.ears.remove(key);
+        for (key, _) in &open.media.spots {
+            if self.spots.get(key).is_some_and(|expected| expected.call == call) {
+                self.spots.remove(key);
             }
         }
     }
@@ -160,4 +205,4 @@ impl Tracked {
 const MAX_CALLS: usize = 65_536;
 const MAX_LEGS: usize = 64;
 const MAX_HINTS: usize = 256;
-const MAX_ADDRS: usize = 8;
+const MAX_SPOTS: usize = 8;

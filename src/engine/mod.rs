@@ -8,6 +8,7 @@
 //! runs at its own time. Engine time never goes back: an input older than it is taken now and counted as
 //! late. Same inputs, same seed, same outputs.
 
+mod ears;
 mod summary;
 
 use std::collections::VecDeque;
@@ -23,6 +24,8 @@ use crate::settings::{Line, Settings};
 use crate::time::Timestamp;
 use crate::wire::packet::Packet;
 use crate::wire::sip;
+
+use ears::Ears;
 
 pub use summary::Summary;
 
@@ -65,7 +68,7 @@ impl Engine {
         Engine {
             now: Timestamp::from_micros(i64::MIN),
             flow: Flow::new(seed),
-            calls: Calls::new(settings, seed),
+            calls: Calls::new(settings, seed, Box::new(Ears::new(&settings.pbx.judge))),
             media: Streams::new(seed),
             lines: settings.lines.clone(),
             followup: Followup::new(settings),
@@ -188,6 +191,7 @@ impl Engine {
 
 fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) {
     match piece {
+        Piece::Rtp(datagram) if calls.ignores(&datagram) => {}
         Piece::Rtp(datagram) => {
             media.hear(&datagram);
             calls.rtp(&datagram);

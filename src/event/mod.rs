@@ -4,6 +4,7 @@
 //! order here is key order there. Adding a field is fine, renaming or dropping one breaks scripts.
 
 mod call;
+pub mod heard;
 pub mod json;
 mod outreach;
 mod words;

@@ -3,9 +3,9 @@
 //! Packets of both directions come in as they are captured, from early media on; `judge` may be asked at any time and
 //! changes nothing. An ear is about 3 KB when new and stays below 8 KB.
 
-use super::heard::Heard;
 use super::judge::judge;
 use super::side::{Direction, Side};
+use crate::event::heard::Heard;
 use crate::time::{Span, Timestamp};
 use crate::wire::rtp::{Codec, RtpPacket};
 
@@ -65,8 +65,8 @@ const LEAD: Span = Span::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::heard::{Reason, Verdict};
     use crate::media::activity::Run;
-    use crate::media::heard::{Reason, Verdict};
     use crate::media::tone::Tone;
     use crate::wire::g722::G722;
 

@@ -7,10 +7,10 @@
 
 use super::activity::Run;
 use super::ear::Params;
-use super::heard::{Heard, Interval, Message, Reason, Verdict};
 use super::side::{TICK, Told};
 use super::tone::{Chain, Tone, chains};
 use super::turns::Turns;
+use crate::event::heard::{Heard, Interval, Message, Reason, Verdict};
 use crate::time::Span;
 
 /// Judges a leg answered `answered` after the ticks' origin, that ended `lasted` after the answer.
@@ -24,7 +24,8 @@ pub fn judge(params: Params, caller: &Told, pbx: &Told, answered: Span, lasted: 
         verdict,
         greeting: scene.greeting(tone.map(|chain| chain.run.start)),
         tone: tone.map(|chain| interval(chain.run)),
-        message: beep.ok().filter(|_| recorded).map(|beep| scene.message(beep)),
+        message: beep.ok().filter(|_| recorded).map(|beep| scene.said_after(beep.run.end)),
+        rest: scene.rest(tone),
         two_way_ms: ms(scene.turns.two_way),
         dtmf_before_tone: scene.digits_before(tone.map_or(u32::MAX, |chain| chain.run.start)),
         fax: scene.fax,
@@ -78,7 +79,7 @@ impl Scene {
 
     /// The verdict where a recorder was heard.
     fn recorded(&self, params: Params, caller: &Told, beep: Chain) -> Verdict {
-        let spoke = i64::from(self.message(beep).speech_ms) >= params.min_message.as_millis();
+        let spoke = i64::from(self.said_after(beep.run.end).speech_ms) >= params.min_message.as_millis();
         let talked = Turns::of(before(&self.pbx, beep), before(&self.caller, beep));
         let at_once = self.end.saturating_sub(beep.run.end) < AT_ONCE;
         let doubtful = at_once && (total(&self.caller) > A_WORD || total(&self.pbx) < SOME_WORDS);
@@ -148,10 +149,15 @@ impl Scene {
         said >= SOME_WORDS && (waited || dialled) && answered <= A_WORD
     }
 
-    fn message(&self, beep: Chain) -> Message {
-        let message = Run { start: beep.run.end, end: self.end };
-        let speech = spoken_within(&self.caller, message);
-        Message { start_ms: ms(message.start), end_ms: self.end_ms, speech_ms: ms(speech) }
+    /// What the caller said after a tone, else after the greeting, else after the answer.
+    fn rest(&self, tone: Option<Chain>) -> Message {
+        let greeted = || self.greeting(None).map_or(0, |said| said.end_ms / 10);
+        self.said_after(tone.map_or_else(greeted, |tone| tone.run.end))
+    }
+
+    fn said_after(&self, start: u32) -> Message {
+        let speech = spoken_within(&self.caller, Run { start, end: self.end });
+        Message { start_ms: ms(start), end_ms: self.end_ms, speech_ms: ms(speech) }
     }
 
     /// What the PBX's side said up to `end`, or until the caller had the floor.

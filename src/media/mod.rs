@@ -13,7 +13,6 @@
 mod activity;
 mod ear;
 mod exact;
-mod heard;
 mod judge;
 mod placement;
 mod shelf;
@@ -23,8 +22,8 @@ mod streams;
 mod tone;
 mod turns;
 
+pub use crate::event::heard::{Heard, Interval, Message, Reason, Verdict};
 pub use ear::{Ear, Params};
-pub use heard::{Heard, Interval, Message, Reason, Verdict};
 pub use placement::{Place, Placement};
 pub use side::Direction;
 pub use streams::Streams;

@@ -3,7 +3,7 @@
 use crate::call::outcome::evidence::{
     CAUSALITY, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
 };
-use crate::call::outcome::{Case, Judgement};
+use crate::call::outcome::{Case, Judgement, hearing};
 use crate::call::transaction::{Hop, VoicemailSign};
 use crate::event::{AnsweredBy, Confidence, Direction, Outcome, Role};
 use crate::settings::Judge;
@@ -13,6 +13,9 @@ use crate::wire::packet::FrameRef;
 /// Judges a call whose caller was answered at `at`.
 pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings: &Judge) -> Judgement {
     let mut judgement = by_whom(case, caller, at);
+    if let Some(heard) = case.heard {
+        judgement = hearing::heed(judgement, case, caller, heard, settings);
+    }
     if gave_up_before(case, caller, at) {
         judgement = Judgement::new(Outcome::Abandoned, None, Confidence::Medium);
         return judgement.because(deciding_frame(caller), "call.cancel_crossed_answer");

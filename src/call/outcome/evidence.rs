@@ -10,7 +10,7 @@ use crate::wire::packet::FrameRef;
 /// The hop that answered: the last 2xx before the caller's, else one that came later (an IVR handed the
 /// call on). Hops whose role is known are preferred to those of proxies in between. A leg that was over
 /// before the caller got an answer wasn't the reason for it, and a page is nobody's answer.
-pub(super) fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
+pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
     let paged = is_paged(case);
     let counts = |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !(paged && hop.page);
     let before = |hop: &&Hop| answered_or(hop, at) <= at + REORDER;

@@ -6,16 +6,18 @@
 
 mod answered;
 mod evidence;
+mod hearing;
 mod unanswered;
 
-pub use evidence::CAUSALITY;
+pub use evidence::{CAUSALITY, answerer};
 
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
 use crate::call::outcome::unanswered::unanswered;
 use crate::call::pickup::Pickup;
 use crate::call::transaction::Hop;
-use crate::event::{AnsweredBy, Confidence, Direction, Outcome};
+use crate::event::heard::Heard;
+use crate::event::{AnsweredBy, Confidence, Direction, Outcome, VoicemailMessage};
 use crate::settings::Judge;
 use crate::wire::packet::FrameRef;
 
@@ -40,6 +42,8 @@ pub struct Case<'a> {
     pub picked_up: Option<Pickup>,
     /// What ended it.
     pub ending: Ending,
+    /// What was heard of it between the answer and the end, if it was listened to.
+    pub heard: Option<&'a Heard>,
 }
 
 /// What ends a call.
@@ -62,6 +66,8 @@ pub struct Judgement {
     pub answered_by: Option<AnsweredBy>,
     /// How sure it is.
     pub confidence: Confidence,
+    /// What was left on voicemail.
+    pub message: Option<VoicemailMessage>,
     /// Frames and the rules they satisfied.
     pub evidence: Vec<(FrameRef, &'static str)>,
 }
@@ -107,7 +113,7 @@ impl Judgement {
         answered_by: Option<AnsweredBy>,
         confidence: Confidence,
     ) -> Judgement {
-        Judgement { outcome, answered_by, confidence, evidence: Vec::new() }
+        Judgement { outcome, answered_by, confidence, message: None, evidence: Vec::new() }
     }
 
     /// With one more reason.

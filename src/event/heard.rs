@@ -11,6 +11,9 @@ pub struct Heard {
     pub tone: Option<Interval>,
     /// What the recorder took, if a voicemail answered: from the tone's end to the leg's.
     pub message: Option<Message>,
+    /// What the caller said from the tone's end to the leg's: without a tone, from the greeting's end, else from the
+    /// answer.
+    pub rest: Message,
     /// For how long both sides took turns: from the caller's first reply to the PBX's side's last to that.
     pub two_way_ms: u32,
     /// Digits the caller sent before the tone (all, if there was none): a mailbox's owner does that.
@@ -26,7 +29,7 @@ pub struct Heard {
 /// Who or what answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A recorder, and the caller spoke for at least `Params::min_message`.
+    /// A recorder, and the caller spoke for at least as long as the site wants of a message.
     VoicemailMessage,
     /// A recorder, and the caller said less.
     VoicemailHangup,

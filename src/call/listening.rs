@@ -1,0 +1,87 @@
+//! Which legs are listened to, and where their media goes.
+//!
+//! `Calls` knows where RTP of a call is sent and whether its legs decide; who listens is somebody else. Only an
+//! answered caller's leg that no other leg explains, or that a voicemail answered, is listened to, and from
+//! the answer on: early media says nothing about who answered.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::call::hash::{Key, Keyer};
+use crate::call::idle::Place;
+use crate::call::join::media_key;
+use crate::call::kinds::Kinds;
+use crate::call::outcome::{self, Case};
+use crate::event::heard::Heard;
+use crate::event::{Direction, Role};
+use crate::time::Timestamp;
+use crate::wire::packet::Datagram;
+use crate::wire::rtp::{Codec, RtpPacket};
+use crate::wire::sdp::Sdp;
+use crate::wire::sip::Message;
+
+/// Who listens to answered legs. A call is named by a number that is its own until it is forgotten.
+pub trait Ears: fmt::Debug + Send {
+    /// Hears one packet of a call's caller leg.
+    fn hear(&mut self, call: u32, sound: &Sound<'_>);
+
+    /// What was heard of a call between its answer and its end; none if nothing was.
+    fn judge(&self, call: u32, answered: Timestamp, ended: Timestamp) -> Option<Heard>;
+
+    /// Forgets what was heard of a call.
+    fn forget(&mut self, call: u32);
+}
+
+/// One packet of a leg that is listened to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sound<'a> {
+    /// It was sent by the caller's side; else by the PBX's.
+    pub from_caller: bool,
+    /// What its payload type means.
+    pub codec: Codec,
+    /// Where and when it was seen.
+    pub datagram: &'a Datagram<'a>,
+    /// What it holds.
+    pub packet: &'a RtpPacket<'a>,
+}
+
+/// Where a session description wants media.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    /// The address, as a key.
+    pub key: Key,
+    /// The address, as streams to be passed over are kept by it.
+    pub place: Place,
+    /// What payload types mean there.
+    pub kinds: Kinds,
+}
+
+impl Spot {
+    /// An address at which media is received.
+    pub fn new(keyer: &Keyer, addr: SocketAddr, kinds: Kinds) -> Spot {
+        Spot { key: media_key(keyer, addr), place: Place::of(addr), kinds }
+    }
+
+    /// Where the session description of a message wants media.
+    pub fn all_of(keyer: &Keyer, message: &Message<'_>) -> Vec<Spot> {
+        let Some(body) = message.sdp() else { return Vec::new() };
+        let sdp = Sdp::parse(body);
+        let spots = sdp.media().filter_map(|media| Some((media.addr()?, Kinds::of(&media))));
+        spots.map(|(addr, kinds)| Spot::new(keyer, addr, kinds)).collect()
+    }
+}
+
+/// Whether the sound of the caller's leg would add to what the legs say.
+pub fn wanted(case: &Case<'_>) -> bool {
+    let Some(leg) = case.legs.get(case.lead) else { return false };
+    let Some((hop, answered)) = leg.caller_hop().and_then(|hop| Some((hop, hop.answered?))) else {
+        return false;
+    };
+    let toward_us = matches!(case.direction, Direction::Inbound | Direction::Unknown);
+    toward_us
+        && !case.emergency
+        && match outcome::answerer(case, answered.at) {
+            Some(answerer) => answerer.voicemail.is_some(),
+            None => hop.voicemail.is_some() || leg.role() != Role::PhoneOut,
+        }
+}
