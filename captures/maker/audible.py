@@ -16,13 +16,13 @@ def heard(s, at, leg, caller, office, payload_type=0):
 
 
 def deposit(greeting, beep, message, after=900):
-    """The caller's and the machine's side of a voicemail; when the caller begins, and when they end, in ms."""
+    """The caller's and the machine's side of a voicemail; when the beep is over, and when the caller hangs up, in ms."""
     machine = silence(400) + speech("greeting", greeting) + silence(350) + beep
-    begins = len(machine) * 1000 // audio.RATE + 700
+    begins = len(machine) * 1000 // audio.RATE
     said = speech("caller", message, 3) if message else []
-    caller = noise(begins, 12, 5) + said + noise(after, 12, 6)
+    caller = noise(begins + 700, 12, 5) + said + noise(after, 12, 6)
     machine += silence((len(caller) - len(machine)) * 1000 // audio.RATE)
-    return caller, machine, begins, begins + message
+    return caller, machine, begins, len(caller) * 1000 // audio.RATE
 
 
 @scenario("lost-200-two-way-audio")
@@ -94,7 +94,7 @@ def pilot_message(s):
     Greeting of 4.2 s, a beep of 1000 Hz for 0.4 s, then the caller speaks for 5 s. The voicemail server's media goes
     straight to the trunk.
 
-    Verdict: `voicemail_message`, missed; `message` covers what the caller says after the beep.
+    Verdict: `voicemail_message`, missed; `message` runs from the beep to the BYE.
     """
     call, joined, sides = to_pilot(s, "+13125550204", 4_200, 5_000)
     s.expect(call, "voicemail_message", True, called=MAIN, joined=joined, answered_by="voicemail", task=True,
