@@ -8,7 +8,8 @@
 //! | turns taken | voicemail for sure, or missed and less than 5 s | `unknown`: they contradict |
 //! | a fax | anything | `fax` |
 //! | like a voicemail, no proof | answered | `unknown` |
-//! | no proof, but both sides | voicemail | by what the caller said after the greeting |
+//! | no proof | voicemail for sure, or by its timing and like one | by what the caller said after the greeting |
+//! | no recorder | voicemail by its timing | `unknown` |
 //! | else | anything | as it is |
 
 use crate::call::outcome::evidence::answerer;
@@ -86,8 +87,9 @@ impl Told {
         let spoke = i64::from(heard.rest.speech_ms) >= settings.min_message.as_millis();
         match heard.verdict {
             Verdict::Unknown(Reason::NoAudio | Reason::Unreadable | Reason::CallerUnseen) => self.said,
+            Verdict::Unknown(Reason::Lossy | Reason::PbxUnseen) if !(spoke && self.certain) => self.said,
+            _ if !self.certain && !is_like_recorder(heard) => self.unknown("ear.no_recorder"),
             _ if spoke => self.voicemail(Some(heard.rest), "ear.spoke"),
-            Verdict::Unknown(Reason::Lossy | Reason::PbxUnseen) => self.said,
             _ => self.voicemail(None, "ear.said_nothing"),
         }
     }
@@ -106,10 +108,18 @@ fn is_voicemail_for_sure(case: &Case<'_>, caller: &Hop) -> bool {
     matches!(sign, Some(VoicemailSign::Configured | VoicemailSign::Target))
 }
 
+/// Whether it may have been a recorder: a greeting, and nothing after the caller's words.
+fn is_like_recorder(heard: &Heard) -> bool {
+    heard.verdict == Verdict::Unknown(Reason::NoTone) && heard.two_way_ms < A_TURN_MS
+}
+
 fn left(message: Message) -> VoicemailMessage {
     let Message { start_ms, end_ms, speech_ms } = message;
     VoicemailMessage { start_ms: start_ms.into(), end_ms: end_ms.into(), speech_ms: speech_ms.into() }
 }
+
+/// What is said in reply to the other side takes at least so long.
+const A_TURN_MS: u32 = 500;
 
 /// Two who take turns for so long are no missed call, whatever the legs say.
 const FORBIDS_MISSED_MS: u32 = 5_000;

@@ -138,6 +138,7 @@ const RULES: &[(&str, &str)] = &[
     ("ear.no_message", "a greeting and a tone were heard, and no message"),
     ("ear.spoke", "the caller spoke to the voicemail"),
     ("ear.said_nothing", "the caller said nothing to the voicemail"),
+    ("ear.no_recorder", "the PBX answered as a voicemail does, but did not sound like one"),
     ("ear.conversation", "both sides took turns speaking"),
     ("ear.like_voicemail", "it sounded like a voicemail, but no tone proves it"),
     ("ear.fax", "a fax machine was heard"),
