@@ -2,8 +2,9 @@
 
     lab.py DIR
 
-A call is right if its outcome is in `accept` or `accept_no_audio`; where signalling alone can't decide, `unknown`
-is enough. The same capture as HEP must give the same calls.
+A call is right if its outcome is in `accept`, and its message begins and ends within 0.3 s of the truth's. Where the capture
+has no sound (HEP), or none that can be read, an outcome of `accept_no_audio` will do, and `unknown` where signalling alone
+can't decide.
 """
 
 import json
@@ -12,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 import ringback
+
+READABLE = ("PCMU", "PCMA", "G722")
 
 
 def config(truth, folder):
@@ -40,21 +43,33 @@ def faults_of(capture, truth):
         elif len(found) != 1:
             faults.append(f"{call['call_id']}: {len(found)} calls, not one: {[c['outcome'] for c in found]}")
         else:
-            faults += call_faults(found[0], call)
+            faults += call_faults(found[0], call, is_audible(capture, call))
     extra = [c for c in seen.calls if c["call"] not in claimed]
     return faults + [f"call {c['call']} ({c['outcome']}, missed {c['missed']}) isn't in the truth" for c in extra]
 
 
-def call_faults(call, truth):
-    right = {*truth["accept"], *(truth.get("accept_no_audio") or [])}
-    by_signalling = truth["decidable"] == "signalling"
+def is_audible(capture, truth):
+    return ".hep." not in capture.name and truth.get("codec", "PCMU") in READABLE
+
+
+def call_faults(call, truth, audible):
+    silent = [] if audible else truth.get("accept_no_audio") or []
+    right = {*truth["accept"], *silent}
+    by_signalling = audible or truth["decidable"] == "signalling"
     outcome = call["outcome"]
     faults = []
     if outcome not in right and (by_signalling or outcome != "unknown"):
         faults.append(f"{truth['call_id']}: outcome {outcome}, not {' or '.join(sorted(right))}")
-    if (by_signalling or outcome != "unknown") and call["missed"] != truth["missed"]:
+    if outcome != "unknown" and call["missed"] != truth["missed"]:
         faults.append(f"{truth['call_id']}: missed {call['missed']}, not {truth['missed']} ({outcome})")
+    if audible and truth.get("message") and not near(call["message"], truth["message"]):
+        faults.append(f"{truth['call_id']}: message {call['message']}, not {truth['message']}")
     return faults
+
+
+def near(message, truth):
+    pairs = (("start_ms", "start_s"), ("end_ms", "end_s"))
+    return message is not None and all(abs(message[ours] - truth[theirs] * 1000) <= 300 for ours, theirs in pairs)
 
 
 def main(args):
