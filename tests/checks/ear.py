@@ -6,6 +6,8 @@ Without DIR it makes the captures (tests/ear/captures.py, parameters were chosen
 `held-out` is the one that counts). DIR holds NAME.truth.json and NAME.pcap. Demanded: no answered call is called voicemail, none of the
 voicemails a conversation, 95 % of those that can be decided right, the rest unknown; messages begin and end within 0.3 s. `suspect` are those
 of the unknown that sound like a voicemail (`Heard::suggests_voicemail`).
+
+`ringback replay` is then given the same captures: what the ear decides has to be what the record says, and no answered call is missed.
 """
 
 import json
@@ -16,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import ringback
+from lab import config
 
 sys.path.insert(0, str(ringback.ROOT / "tests" / "ear"))
 OUTCOMES = {"VoicemailMessage": "voicemail_message", "VoicemailHangup": "voicemail_hangup", "Conversation": "answered"}
@@ -43,6 +46,34 @@ def heard(folder):
     return pairs
 
 
+def recorded(folder):
+    """(truth of the call, its record) of each capture, replayed with the roles of its truth."""
+    for path in sorted(Path(folder).glob("*.truth.json")):
+        truth = json.loads(path.read_text())
+        with tempfile.TemporaryDirectory() as room:
+            capture = path.parent / truth["capture"]
+            done = ringback.run("replay", "--format", "json", "--config", config(truth, room), capture)
+        yield truth["calls"][0], capture.name, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def replay_faults(folder, said):
+    """What the records of a folder say against its truth, or against what the ear said."""
+    for truth, name, calls in recorded(folder):
+        if len(calls) != 1:
+            yield f"{name}: replay has {len(calls)} calls, not one"
+            continue
+        call, heard = calls[0], said[name]
+        if call["missed"] and not truth["missed"]:
+            yield f"{name}: replay calls an answered call missed ({call['outcome']})"
+        decided = OUTCOMES.get(heard["verdict"])
+        if decided and call["outcome"].removesuffix("_short") != decided:
+            yield f"{name}: replay says {call['outcome']}, the ear {decided}"
+        if decided == "voicemail_message" and call["message"] != heard["message"]:
+            yield f"{name}: replay's message is {call['message']}, the ear's {heard['message']}"
+        if call["outcome"] == "answered" and call["confidence"] == "high":
+            yield f"{name}: replay is sure of an answer that only the ear can tell"
+
+
 def grade(truth, said):
     """right, unknown, or what is wrong."""
     outcome = OUTCOMES.get(said["verdict"], "unknown")
@@ -68,7 +99,8 @@ def group(truth):
 
 def judged(title, folder):
     table, faults = {}, []
-    for truth, said in heard(folder):
+    pairs = heard(folder)
+    for truth, said in pairs:
         result = grade(truth, said)
         word = result if result in ("right", "unknown") else "wrong"
         for key in ((group(truth), ""), (group(truth), truth["disposition"])):
@@ -76,6 +108,7 @@ def judged(title, folder):
             table[key]["suspect"] += word == "unknown" and said["suggests_voicemail"]
         if word == "wrong":
             faults.append(f"{said['capture']}: {result}")
+    faults += replay_faults(folder, {said["capture"]: said for _, said in pairs})
     print(f"{title:52} {'cases':>6} {'right':>6} {'unknown':>8} {'suspect':>8} {'wrong':>6}")
     for (kind, detail), count in sorted(table.items()):
         shown = f"  {detail}" if detail else kind
