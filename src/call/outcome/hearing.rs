@@ -23,20 +23,7 @@ use crate::wire::packet::FrameRef;
 /// The verdict once the ear is asked.
 pub fn heed(said: Judgement, case: &Case<'_>, caller: &Hop, heard: &Heard, settings: &Judge) -> Judgement {
     let frame = caller.answered.map_or(caller.opened.frame, |seen| seen.frame);
-    let told = Told { said, frame, certain: is_voicemail_for_sure(case, caller) };
-    match heard.verdict {
-        _ if heard.fax => told.instead(Outcome::Fax, "ear.fax"),
-        Verdict::VoicemailMessage if told.is_mailbox() && heard.dtmf_before_tone > 0 => told.said,
-        Verdict::VoicemailMessage => told.voicemail(heard.message, "ear.message"),
-        _ if told.is_mailbox() => told.said,
-        Verdict::VoicemailHangup => told.voicemail(None, "ear.no_message"),
-        Verdict::Conversation => told.conversation(heard),
-        Verdict::Unknown(_) if told.said.outcome == Outcome::Voicemail => told.deposit(heard, settings),
-        Verdict::Unknown(_) if told.says_answered() && heard.suggests_voicemail() => {
-            told.unknown("ear.like_voicemail")
-        }
-        Verdict::Unknown(_) => told.said,
-    }
+    Told { said, frame, certain: is_voicemail_for_sure(case, caller) }.against(heard, settings)
 }
 
 /// What the legs said, and in which frame the answer came.
@@ -47,6 +34,22 @@ struct Told {
 }
 
 impl Told {
+    fn against(self, heard: &Heard, settings: &Judge) -> Judgement {
+        match heard.verdict {
+            _ if heard.fax => self.instead(Outcome::Fax, "ear.fax"),
+            Verdict::VoicemailMessage if self.is_mailbox() && heard.dtmf_before_tone > 0 => self.said,
+            Verdict::VoicemailMessage => self.voicemail(heard.message, "ear.message"),
+            _ if self.is_mailbox() => self.said,
+            Verdict::VoicemailHangup => self.voicemail(None, "ear.no_message"),
+            Verdict::Conversation => self.conversation(heard),
+            Verdict::Unknown(_) if self.said.outcome == Outcome::Voicemail => self.deposit(heard, settings),
+            Verdict::Unknown(_) if self.says_answered() && heard.suggests_voicemail() => {
+                self.unknown("ear.like_voicemail")
+            }
+            Verdict::Unknown(_) => self.said,
+        }
+    }
+
     fn is_mailbox(&self) -> bool {
         self.said.outcome == Outcome::MailboxRetrieval
     }
@@ -123,3 +126,86 @@ const A_TURN_MS: u32 = 500;
 
 /// Two who take turns for so long are no missed call, whatever the legs say.
 const FORBIDS_MISSED_MS: u32 = 5_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use Outcome::{Answered, Fax, IvrAbandoned, MailboxRetrieval, Unknown, Voicemail, VoicemailHangup};
+
+    const SPOKEN: Message = Message { start_ms: 5_000, end_ms: 12_000, speech_ms: 4_000 };
+
+    fn heard(verdict: Verdict) -> Heard {
+        Heard {
+            verdict,
+            greeting: None,
+            tone: None,
+            message: (verdict == Verdict::VoicemailMessage).then_some(SPOKEN),
+            rest: SPOKEN,
+            two_way_ms: 0,
+            dtmf_before_tone: 0,
+            fax: false,
+            from_caller: 500,
+            from_pbx: 500,
+        }
+    }
+
+    fn judged(outcome: Outcome, certain: bool, heard: &Heard) -> Judgement {
+        let said = Judgement::new(outcome, Some(AnsweredBy::Unknown), Confidence::Medium);
+        let told = Told { said, frame: FrameRef::default(), certain };
+        told.against(heard, &Settings::default().pbx.judge)
+    }
+
+    #[test]
+    fn a_message_that_was_heard_is_one_whatever_the_legs_say() {
+        for outcome in [Answered, Voicemail, IvrAbandoned, MailboxRetrieval, Unknown] {
+            let judgement = judged(outcome, false, &heard(Verdict::VoicemailMessage));
+            assert_eq!(judgement.outcome, Outcome::VoicemailMessage, "{outcome:?}");
+            assert_eq!(judgement.message.map(|message| message.speech_ms), Some(4_000));
+            assert_ne!(judgement.confidence, Confidence::High);
+        }
+    }
+
+    #[test]
+    fn who_dials_digits_before_the_tone_owns_the_mailbox() {
+        let dialled = Heard { dtmf_before_tone: 4, ..heard(Verdict::VoicemailMessage) };
+        assert_eq!(judged(MailboxRetrieval, true, &dialled).outcome, MailboxRetrieval);
+    }
+
+    #[test]
+    fn five_seconds_of_turns_forbid_a_missed_call() {
+        let talk = Heard { two_way_ms: 5_000, ..heard(Verdict::Conversation) };
+        assert_eq!(judged(Voicemail, false, &talk).outcome, Answered);
+        assert_eq!(judged(IvrAbandoned, false, &talk).outcome, Answered);
+        assert_eq!(judged(Voicemail, true, &talk).outcome, Unknown);
+        let short = Heard { two_way_ms: 3_000, ..talk };
+        assert_eq!(judged(Voicemail, false, &short).outcome, Unknown);
+        assert_eq!(judged(Answered, false, &short).outcome, Answered);
+    }
+
+    #[test]
+    fn a_voicemail_known_by_its_leg_took_what_followed_the_greeting() {
+        let no_tone = heard(Verdict::Unknown(Reason::NoTone));
+        assert_eq!(judged(Voicemail, true, &no_tone).outcome, Outcome::VoicemailMessage);
+        let silent = Heard { rest: Message { speech_ms: 1_900, ..SPOKEN }, ..no_tone };
+        assert_eq!(judged(Voicemail, true, &silent).outcome, VoicemailHangup);
+        let unread = heard(Verdict::Unknown(Reason::Unreadable));
+        assert_eq!(judged(Voicemail, true, &unread).outcome, Voicemail);
+    }
+
+    #[test]
+    fn a_voicemail_known_by_timing_alone_must_sound_like_one() {
+        let undecided = heard(Verdict::Unknown(Reason::Undecided));
+        assert_eq!(judged(Voicemail, false, &undecided).outcome, Unknown);
+        let no_tone = heard(Verdict::Unknown(Reason::NoTone));
+        assert_eq!(judged(Voicemail, false, &no_tone).outcome, Outcome::VoicemailMessage);
+    }
+
+    #[test]
+    fn without_proof_an_answer_stays_one_unless_it_sounds_like_a_recorder() {
+        assert_eq!(judged(Answered, false, &heard(Verdict::Unknown(Reason::Undecided))).outcome, Answered);
+        assert_eq!(judged(Answered, false, &heard(Verdict::Unknown(Reason::NoTone))).outcome, Unknown);
+        let fax = Heard { fax: true, ..heard(Verdict::Unknown(Reason::Fax)) };
+        assert_eq!(judged(Answered, false, &fax).outcome, Fax);
+    }
+}
