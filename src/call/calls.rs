@@ -28,6 +28,7 @@ use crate::settings::Settings;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{Message, Method, Refusal};
+use crate::wire::stream::Stream;
 
 /// What `Calls` tells.
 #[derive(Clone, Debug)]
@@ -143,10 +144,10 @@ impl Calls {
         }
     }
 
-    /// Whether a packet belongs to an RTP stream that was seen and that no call wants.
+    /// Whether an RTP stream was seen before and no call wants it.
     #[inline]
-    pub fn ignores(&self, datagram: &Datagram<'_>) -> bool {
-        self.tracked.ignores(datagram)
+    pub fn ignores(&self, stream: &Stream) -> bool {
+        self.tracked.ignores(stream)
     }
 
     /// Hears one RTP packet.

@@ -12,6 +12,7 @@ use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::RtpPacket;
+use crate::wire::stream::Stream;
 
 /// The calls in sight.
 #[derive(Debug, Default)]
@@ -118,10 +119,10 @@ impl Tracked {
         }
     }
 
-    /// Whether a packet belongs to an RTP stream that is known and that nobody wants.
+    /// Whether an RTP stream is known and nobody wants it.
     #[inline]
-    pub fn ignores(&self, datagram: &Datagram<'_>) -> bool {
-        self.idle.has(datagram)
+    pub fn ignores(&self, stream: &Stream) -> bool {
+        self.idle.has(stream)
     }
 
     /// Hears an RTP packet; its stream is ignored from now on if no call wants more of it.
@@ -130,7 +131,7 @@ impl Tracked {
         let expected = self.spots.get(&media_key(keyer, datagram.dst)).copied();
         let open = expected.and_then(|to| Some((to, self.calls.get_mut(to.call as usize)?)));
         let Some((to, open)) = open.filter(|(_, open)| open.closed.is_none()) else {
-            return self.idle.add(datagram);
+            return self.ignore(datagram);
         };
         open.media.count(to.callers);
         if open.media.listening {
@@ -139,7 +140,13 @@ impl Tracked {
             ears.hear(call, &sound);
             self.expect_back(to, datagram, keyer);
         } else if open.media.has_enough(to.callers) {
-            self.idle.add(datagram);
+            self.ignore(datagram);
+        }
+    }
+
+    fn ignore(&mut self, datagram: &Datagram<'_>) {
+        if let Some(stream) = Stream::of(datagram) {
+            self.idle.add(stream);
         }
     }
 

@@ -22,8 +22,9 @@ use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
 use crate::time::Timestamp;
-use crate::wire::packet::Packet;
+use crate::wire::packet::{Body, Packet};
 use crate::wire::sip;
+use crate::wire::stream::Stream;
 
 use ears::Ears;
 
@@ -133,8 +134,14 @@ impl Engine {
 
     fn packet(&mut self, packet: Packet<'_>) {
         self.summary.saw(packet.at);
-        let packet = Packet { at: self.now, ..packet };
         let Engine { flow, calls, media, .. } = self;
+        if let Body::Frame { link, bytes, wire_len } = packet.body
+            && !flow.is_waiting()
+            && Stream::glance(link, bytes, wire_len).is_some_and(|stream| calls.ignores(&stream))
+        {
+            return flow.pass_over(link, bytes.len());
+        }
+        let packet = Packet { at: self.now, ..packet };
         flow.push(&packet, &mut |piece| take(calls, media, piece));
         self.tell();
     }
@@ -191,7 +198,7 @@ impl Engine {
 
 fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) {
     match piece {
-        Piece::Rtp(datagram) if calls.ignores(&datagram) => {}
+        Piece::Rtp(datagram) if Stream::of(&datagram).is_some_and(|stream| calls.ignores(&stream)) => {}
         Piece::Rtp(datagram) => {
             media.hear(&datagram);
             calls.rtp(&datagram);

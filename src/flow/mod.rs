@@ -69,6 +69,22 @@ impl Flow {
         }
     }
 
+    /// Whether a gap in a TCP stream waits for time to pass, so that no packet may be passed over.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.streams.is_waiting()
+    }
+
+    /// Counts an RTP packet of `len` bytes that nobody wants.
+    #[inline]
+    pub fn pass_over(&mut self, link: LinkType, len: usize) {
+        let counters = &mut self.counters;
+        counters.packets += 1;
+        counters.bytes += len as u64;
+        counters.links.count(link);
+        counters.rtp += 1;
+    }
+
     /// Ends the capture at `at`: hands out what TCP streams still hold behind gaps.
     pub fn finish(&mut self, at: Timestamp, out: &mut dyn FnMut(Piece<'_>)) {
         let Flow { counters, streams, .. } = self;

@@ -66,6 +66,12 @@ impl Streams {
         }
     }
 
+    /// Whether there are gaps that time will give up.
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
     /// Gives up all gaps.
     pub(super) fn finish(&mut self, sink: &mut Sink<'_>) {
         while let Some((_, ends)) = self.gaps.pop_front() {

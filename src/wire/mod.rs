@@ -16,4 +16,5 @@ pub mod pcapng;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod stream;
 pub mod ws;
