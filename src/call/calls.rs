@@ -63,6 +63,7 @@ pub struct Calls {
     tracked: Tracked,
     ears: Box<dyn Ears>,
     strangers: Strangers,
+    noncalls: Strangers,
     held: Held,
     pickups: Pickups,
     timers: Timers,
@@ -84,6 +85,7 @@ impl Calls {
             tracked: Tracked::default(),
             ears,
             strangers: Strangers::default(),
+            noncalls: Strangers::default(),
             held: Held::default(),
             pickups: Pickups::default(),
             timers: Timers::default(),
@@ -198,8 +200,14 @@ impl Calls {
 
     /// A message of no leg in sight: it opens one, waits for its INVITE, or belongs to what was not seen.
     fn unknown(&mut self, heard: &Heard<'_>, may_hold: bool) {
+        if self.is_of_noncall(heard.keys) {
+            return;
+        }
         let of_invite = heard.message.method() == Method::Invite;
         match heard.message.status() {
+            None if heard.opens_leg() && self.office.make.is_noncall(heard.message) => {
+                self.noncalls.add(heard.keys.leg);
+            }
             None if heard.opens_leg() => self.open_leg(heard, false),
             None if of_invite => {
                 self.counters.partial += 1;
@@ -216,6 +224,13 @@ impl Calls {
             None if OF_DIALOG.contains(&heard.message.method()) => self.counters.partial += 1,
             _ => {}
         }
+    }
+
+    /// Whether a dialog was opened by an INVITE that is no call; either side of it may speak.
+    fn is_of_noncall(&self, keys: &Keys<'_>) -> bool {
+        let contains = |key| self.noncalls.contains(key);
+        !self.noncalls.is_empty()
+            && (contains(keys.leg) || keys.leg_of_called(&self.keyer).is_some_and(contains))
     }
 
     /// Takes a response that waited for its INVITE: by now that has come, or never will.

@@ -21,6 +21,7 @@ mod kinds;
 mod ladder;
 mod leg;
 mod listening;
+mod make;
 mod office;
 mod open;
 mod outcome;

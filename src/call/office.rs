@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::call::identity::{self, Called, Caller};
 use crate::call::invite::Invite;
+use crate::call::make::Make;
 use crate::call::progress::Heard;
 use crate::call::role::{self, Party};
 use crate::call::transaction::{Hop, Seen, VoicemailSign};
@@ -20,6 +21,8 @@ use crate::wire::sip::{HeaderName, Message};
 pub struct Office {
     /// Roles, numbers and judgement.
     pub pbx: Pbx,
+    /// What is known of the PBX's make.
+    pub make: Make,
     own_numbers: Vec<Did>,
     dialplan: Dialplan,
 }
@@ -31,6 +34,7 @@ impl Office {
         let lines = settings.lines.iter().flat_map(|line| line.did.iter().cloned());
         Office {
             pbx: settings.pbx.clone(),
+            make: Make::new(&settings.pbx.profile),
             own_numbers: dids.chain(lines).filter(|did| *did != Did::Rest).collect(),
             dialplan: Dialplan::new(&settings.pbx.numbers, settings.site.country.as_deref()),
         }

@@ -14,7 +14,7 @@ pub struct RecentIds {
     order: VecDeque<u64>,
 }
 
-/// Dialogs whose start was not seen, so that answers within them aren't taken for calls.
+/// Dialogs whose start was not seen, or is no call's, so that answers within them aren't taken for calls.
 #[derive(Debug, Default)]
 pub struct Strangers {
     keys: KeyMap<()>,
@@ -50,6 +50,11 @@ impl Strangers {
                 self.keys.remove(&oldest);
             }
         }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     /// Whether the dialog is one of them.
