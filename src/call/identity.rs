@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::call::invite::{Address, Invite};
+use crate::call::make::Make;
 use crate::phone::{Dialplan, Party};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Uri, unescape};
 
@@ -44,12 +45,12 @@ pub struct Diverted {
 
 impl Caller {
     /// Reads the caller of an INVITE; asserted identities count only if the sender is trusted.
-    pub fn read(invite: &Invite<'_>, trusted: bool, dialplan: &Dialplan) -> Caller {
-        let Invite { message, from, .. } = *invite;
-        if is_withheld(invite) {
+    pub fn read(invite: &Invite<'_>, trusted: bool, make: &Make, dialplan: &Dialplan) -> Caller {
+        let from = invite.from;
+        if is_withheld(invite, make) {
             return Caller { withheld: true, ..Caller::default() };
         }
-        let asserted = if trusted { asserted(message, dialplan) } else { None };
+        let asserted = if trusted { asserted(invite, make, dialplan) } else { None };
         let Some(id) = asserted.or(from) else { return Caller::default() };
         let name = id.name.display_text();
         let name =
@@ -181,26 +182,35 @@ impl std::ops::Deref for Comparable {
     }
 }
 
-fn asserted<'a>(message: &Message<'a>, dialplan: &Dialplan) -> Option<Address<'a>> {
-    let names = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId, HeaderName::PPreferredIdentity];
-    let values = present(message, &names).flat_map(|name| message.values(name));
-    let ids =
-        values.map(NameAddr::parse).filter(|id| id.param(b"party").is_none_or(|party| party == b"calling"));
+/// Who calls by the order of the PBX's make: of the headers before From the first with a number, else the first
+/// with other digits; then From, if anybody stands there; then those behind it.
+fn asserted<'a>(invite: &Invite<'a>, make: &Make, dialplan: &Dialplan) -> Option<Address<'a>> {
     let mut named = None;
-    for name in ids {
-        let id = Address { name, uri: name.uri() };
-        match dialplan.read(id.uri.user()) {
-            Some(Party::Number(_)) => return Some(id),
-            Some(Party::Digits(_)) => named = named.or(Some(id)),
-            None => {}
+    for place in &make.callers {
+        let Some(field) = &place.field else {
+            named = named.or(invite.from.filter(|from| dialplan.read(from.uri.user()).is_some()));
+            if named.is_some() {
+                return named;
+            }
+            continue;
+        };
+        let of_party = |party: &[u8]| place.party.as_deref().is_none_or(|wanted| party == wanted);
+        let ids = field.values(invite.message).map(NameAddr::parse);
+        for name in ids.filter(|id| id.param(b"party").is_none_or(of_party)) {
+            let id = Address { name, uri: name.uri() };
+            match dialplan.read(id.uri.user()) {
+                Some(Party::Number(_)) => return Some(id),
+                Some(Party::Digits(_)) => named = named.or(Some(id)),
+                None => {}
+            }
         }
     }
     named
 }
 
-fn is_withheld(invite: &Invite<'_>) -> bool {
+fn is_withheld(invite: &Invite<'_>, make: &Make) -> bool {
     let Invite { message, from, .. } = invite;
-    privacy_asked(message) || rpid_private(message) || from.is_some_and(|from| is_anonymous(&from.uri))
+    privacy_asked(message) || rpid_private(message) || from.is_some_and(|from| is_anonymous(&from.uri, make))
 }
 
 fn privacy_asked(message: &Message<'_>) -> bool {
@@ -221,12 +231,11 @@ fn rpid_private(message: &Message<'_>) -> bool {
     ids.any(|id| id.param(b"privacy").is_some_and(|privacy| !privacy.eq_ignore_ascii_case(b"off")))
 }
 
-fn is_anonymous(uri: &Uri<'_>) -> bool {
+fn is_anonymous(uri: &Uri<'_>, make: &Make) -> bool {
     let user = unescape(uri.user());
     let user = user.strip_prefix(b"+").unwrap_or(&user);
     let zeros = !user.is_empty() && user.iter().all(|byte| *byte == b'0');
-    let named = ANONYMOUS_USERS.iter().any(|name| user.eq_ignore_ascii_case(name));
-    zeros || named || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
+    zeros || make.is_nobody(user) || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
 }
 
 fn shown(bytes: &[u8]) -> Box<str> {
@@ -254,10 +263,6 @@ fn cut(text: &str) -> Box<str> {
 /// Privacy values by which a caller asks not to be shown (RFC 3323 4.2, RFC 3325 9.3); `history` hides others.
 const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];
 
-/// User parts that stand for nobody; 266696687 spells ANONYMOUS on a keypad.
-const ANONYMOUS_USERS: [&[u8]; 7] =
-    [b"anonymous", b"restricted", b"private", b"unavailable", b"unknown", b"withheld", b"266696687"];
-
 /// The headers that name whom a call was for before.
 const REDIRECTING: [HeaderName; 3] =
     [HeaderName::Diversion, HeaderName::CcDiversion, HeaderName::HistoryInfo];
@@ -271,13 +276,67 @@ const MAX_NAMED: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{self, Identity, Numbers, Profile};
 
     fn withheld(from: &str, privacy: &str) -> bool {
         let text = format!(
             "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: {from};tag=a\r\nTo: <sip:2@h>\r\n\
              Call-ID: c\r\nCSeq: 1 INVITE\r\nPrivacy: {privacy}\r\n\r\n"
         );
-        is_withheld(&Invite::of(&Message::parse(text.as_bytes()).expect("a message")))
+        let make = Make::new(&Profile::default());
+        is_withheld(&Invite::of(&Message::parse(text.as_bytes()).expect("a message")), &make)
+    }
+
+    /// Who calls under a profile, of an INVITE with these lines besides From 3125550142.
+    fn caller(identity: Identity, trusted: bool, lines: &str) -> Option<String> {
+        let text = format!(
+            "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:3125550142@h>;tag=a\r\n\
+             To: <sip:2@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n{lines}\r\n\r\n"
+        );
+        let message = Message::parse(text.as_bytes()).expect("a message");
+        let make = Make::new(&Profile { identity, ..Profile::default() });
+        let dialplan = Dialplan::new(&Numbers::default(), Some("US"));
+        let read = Caller::read(&Invite::of(&message), trusted, &make, &dialplan);
+        read.party.map(|party| party.shown())
+    }
+
+    fn in_order(callers: &[(&str, Option<&str>)]) -> Identity {
+        let from = |(header, party): &(&str, Option<&str>)| settings::CallerFrom {
+            header: (*header).to_owned(),
+            party: party.map(str::to_owned),
+        };
+        Identity { caller: callers.iter().map(from).collect(), ..Profile::default().identity }
+    }
+
+    #[test]
+    fn who_calls_stands_where_the_make_puts_it() {
+        let lines = "P-Asserted-Identity: <sip:+13125550199@h>\r\nX-Caller: <sip:+13125550177@h>";
+        let read = |callers: &[_]| caller(in_order(callers), true, lines);
+        assert_eq!(read(&[("P-Asserted-Identity", None), ("From", None)]).as_deref(), Some("+13125550199"));
+        assert_eq!(read(&[("From", None)]).as_deref(), Some("+13125550142"));
+        assert_eq!(read(&[("From", None), ("X-Caller", None)]).as_deref(), Some("+13125550142"));
+        assert_eq!(read(&[("X-Caller", None), ("From", None)]).as_deref(), Some("+13125550177"));
+        let untrusted = caller(in_order(&[("X-Caller", None)]), false, lines);
+        assert_eq!(untrusted.as_deref(), Some("+13125550142"));
+    }
+
+    #[test]
+    fn a_header_may_name_the_caller_only_as_a_party() {
+        let remote = [("Remote-Party-ID", Some("calling")), ("From", None)];
+        let read = |party: &str| {
+            let line = format!("Remote-Party-ID: <sip:+13125550199@h>;party={party}");
+            caller(in_order(&remote), true, &line)
+        };
+        assert_eq!(read("calling").as_deref(), Some("+13125550199"));
+        assert_eq!(read("called").as_deref(), Some("+13125550142"));
+    }
+
+    #[test]
+    fn a_name_stands_for_nobody_only_where_the_make_says_so() {
+        let plain = Profile::default().identity;
+        let hidden = Identity { anonymous_users: vec!["3125550142".to_owned()], ..plain.clone() };
+        assert_eq!(caller(hidden, true, "X-A: b"), None);
+        assert!(caller(plain, true, "X-A: b").is_some());
     }
 
     #[test]

@@ -4,13 +4,27 @@
 
 use memchr::memmem::Finder;
 
-use crate::settings::{HeaderPattern, Profile};
+use crate::call::role::Party;
+use crate::settings::{self, HeaderPattern, Profile, Sender};
 use crate::wire::sip::{HeaderName, Message};
 
 /// A profile as the judging core asks it.
 #[derive(Debug)]
 pub struct Make {
+    /// Where the caller stands, in order; what is not there is in From.
+    pub callers: Vec<CallerFrom>,
+    trusted: Vec<Sender>,
+    nobody: Vec<Box<[u8]>>,
     noncalls: Vec<NonCall>,
+}
+
+/// A header that may name the caller.
+#[derive(Clone, Debug)]
+pub struct CallerFrom {
+    /// None: From.
+    pub field: Option<Field>,
+    /// Only values of this party, or of none.
+    pub party: Option<Box<[u8]>>,
 }
 
 /// A header that a profile names.
@@ -34,12 +48,45 @@ struct NonCall {
 impl Make {
     /// What a profile says.
     pub fn new(profile: &Profile) -> Make {
-        Make { noncalls: profile.noncalls.iter().map(NonCall::new).collect() }
+        let identity = &profile.identity;
+        let mut callers: Vec<CallerFrom> = identity.caller.iter().map(CallerFrom::new).collect();
+        callers.pop_if(|last| last.field.is_none());
+        Make {
+            callers,
+            trusted: identity.trust_from.clone(),
+            nobody: identity.anonymous_users.iter().map(|user| user.as_bytes().into()).collect(),
+            noncalls: profile.noncalls.iter().map(NonCall::new).collect(),
+        }
+    }
+
+    /// Whether asserted identities of a party count.
+    pub fn trusts(&self, party: Party) -> bool {
+        let sender = match party {
+            Party::Trunk => Sender::Trunk,
+            Party::Pbx => Sender::Pbx,
+            Party::Phone => Sender::Phone,
+            Party::Voicemail | Party::Stranger => return false,
+        };
+        self.trusted.contains(&sender)
+    }
+
+    /// Whether a user part stands for nobody.
+    pub fn is_nobody(&self, user: &[u8]) -> bool {
+        self.nobody.iter().any(|nobody| user.eq_ignore_ascii_case(nobody))
     }
 
     /// Whether an INVITE opens no call: a phone off hook, a recorder, a keep-alive.
     pub fn is_noncall(&self, invite: &Message<'_>) -> bool {
         self.noncalls.iter().any(|noncall| noncall.may_fit(invite) && noncall.wanted.fits(invite))
+    }
+}
+
+impl CallerFrom {
+    fn new(from: &settings::CallerFrom) -> CallerFrom {
+        CallerFrom {
+            field: Some(Field::new(&from.header)).filter(|field| *field != Field::Known(HeaderName::From)),
+            party: from.party.as_deref().map(|party| party.as_bytes().into()),
+        }
     }
 }
 
@@ -81,5 +128,21 @@ impl NonCall {
             Some(Field::Known(name)) => invite.headers(*name).any(holds),
             Some(Field::Other(name)) => invite.named(name).any(holds),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_the_make_names_are_believed() {
+        let mut profile = Profile::default();
+        assert!(Make::new(&profile).trusts(Party::Trunk));
+        assert!(!Make::new(&profile).trusts(Party::Pbx));
+        profile.identity.trust_from = vec![Sender::Pbx];
+        assert!(!Make::new(&profile).trusts(Party::Trunk));
+        assert!(Make::new(&profile).trusts(Party::Pbx));
+        assert!(!Make::new(&profile).trusts(Party::Stranger));
     }
 }

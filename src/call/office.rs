@@ -32,11 +32,12 @@ impl Office {
     pub fn new(settings: &Settings) -> Office {
         let dids = settings.pbx.numbers.dids.iter().map(|number| Did::Number(*number));
         let lines = settings.lines.iter().flat_map(|line| line.did.iter().cloned());
+        let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
         Office {
             pbx: settings.pbx.clone(),
             make: Make::new(&settings.pbx.profile),
             own_numbers: dids.chain(lines).filter(|did| *did != Did::Rest).collect(),
-            dialplan: Dialplan::new(&settings.pbx.numbers, settings.site.country.as_deref()),
+            dialplan: Dialplan::new(&settings.pbx.numbers, country.map(String::as_str)),
         }
     }
 
@@ -85,9 +86,9 @@ impl Office {
         }
     }
 
-    /// Who calls; asserted identities count only from the trunk.
+    /// Who calls; asserted identities count only from whom the make trusts, mostly the trunk.
     pub fn caller(&self, invite: &Invite<'_>, hop: &Hop) -> Caller {
-        Caller::read(invite, self.party(hop.src) == Party::Trunk, &self.dialplan)
+        Caller::read(invite, self.make.trusts(self.party(hop.src)), &self.make, &self.dialplan)
     }
 
     /// Whom a call is for: on a leg to voicemail, the party it was first for.
