@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use crate::call::hash::Keyer;
 use crate::call::held::Held;
 use crate::call::home::{Home, PHONES, REORDERED};
-use crate::call::identity;
 use crate::call::invite::Invite;
 use crate::call::join::{Reader, Traits};
 use crate::call::leg::{Leg, NewLeg};
@@ -23,7 +22,7 @@ use crate::call::progress::{self, Heard, Keys};
 use crate::call::recent::{RecentIds, Strangers};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
-use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Verdict};
+use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
 use crate::settings::Settings;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Datagram;
@@ -255,7 +254,7 @@ impl Calls {
         if opens && progress::find_hop(leg, heard).is_none() {
             let invite = Invite::of(heard.message);
             let hop = self.office.hop(heard, &invite);
-            open.diverted |= hop.voicemail.is_some() && identity::diverted(&invite).is_some();
+            open.diverted |= hop.voicemail.is_some() && self.office.diverted(&invite, false).is_some();
             leg.add_hop(hop);
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
@@ -307,7 +306,14 @@ impl Calls {
 
     fn reader<'a>(&'a self, heard: &Heard<'a>, invite: &'a Invite<'a>) -> Reader<'a> {
         let Heard { datagram, keys, .. } = *heard;
-        Reader { keyer: self.keyer, own: keys.call, roles: &self.office.pbx.roles, datagram, invite }
+        Reader {
+            keyer: self.keyer,
+            own: keys.call,
+            make: &self.office.make,
+            roles: &self.office.pbx.roles,
+            datagram,
+            invite,
+        }
     }
 
     /// Begins a call with its first leg.
@@ -324,7 +330,7 @@ impl Calls {
             serial: self.serial,
             began: datagram.at,
             caller: self.office.caller(invite, hop),
-            diverted: identity::diverted(invite).is_some(),
+            diverted: self.office.diverted(invite, hop.role == Role::TrunkIn).is_some(),
             emergency: self.office.is_emergency(invite, hop),
             scanner: self.office.is_scanner(message, hop, &called),
             called,
@@ -365,7 +371,7 @@ impl Calls {
             leg.joined_by = rule;
             let covered = rule == PHONES && leg.hops[0].voicemail.is_some();
             if covered
-                && identity::diverted(invite).is_some()
+                && self.office.diverted(invite, false).is_some()
                 && let Some(open) = self.tracked.get_mut(call)
             {
                 open.called = self.office.called(invite, &leg.hops[0]);

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
+use crate::call::diverted::Diverted;
 use crate::call::invite::{Address, Invite};
-use crate::call::make::Make;
+use crate::call::make::{Make, Place};
 use crate::phone::{Dialplan, Party};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Uri, unescape};
 
@@ -32,15 +33,6 @@ pub struct Called {
     pub user: Box<str>,
     /// The URI it was read from.
     pub raw: Option<Box<str>>,
-}
-
-/// A redirection named by Diversion or History-Info.
-#[derive(Clone, Debug)]
-pub struct Diverted {
-    /// The user part the call was first for.
-    pub original: Box<[u8]>,
-    /// The URI it was read from.
-    pub raw: Box<str>,
 }
 
 impl Caller {
@@ -78,51 +70,29 @@ impl Called {
         }
     }
 
+    /// Reads whom an INVITE is for from the first of these places that names one of the business's own numbers,
+    /// else the first that names anybody.
+    pub fn read_at(
+        invite: &Invite<'_>,
+        places: &[Place],
+        dialplan: &Dialplan,
+        is_own: impl Fn(&Called) -> bool,
+    ) -> Option<Called> {
+        let uris = places.iter().filter_map(|place| place.uri(invite));
+        let mut first = None;
+        for uri in uris {
+            let called = Called::from_parts(uri.user(), shown(uri.raw()), dialplan);
+            if is_own(&called) {
+                return Some(called);
+            }
+            first = first.or(Some(called));
+        }
+        first
+    }
+
     fn from_parts(user: &[u8], raw: Box<str>, dialplan: &Dialplan) -> Called {
         Called { party: dialplan.read(user), user: shown(&unescape(user)), raw: Some(raw) }
     }
-}
-
-/// The party a call was first for, where Diversion (RFC 5806) or History-Info
-/// (RFC 7044) names one.
-///
-/// Diversion is newest first, so the original is its last value; in History-Info it is the first entry
-/// but only one with a later entry behind it, and the target itself never counts.
-pub fn diverted(invite: &Invite<'_>) -> Option<Diverted> {
-    let Invite { message, target, .. } = invite;
-    let user = invite.user();
-    let usable = |uri: &Uri<'_>| !uri.user().is_empty() && uri.user() != user;
-    let kept = |uri: Uri<'_>| Diverted { original: uri.user().into(), raw: shown(uri.raw()) };
-    let original = |value: &[u8]| Some(NameAddr::parse(value).uri()).filter(usable).map(kept);
-    if let Some(mailbox) = target.as_ref().and_then(voicemail_target) {
-        let mailbox = unescape(mailbox);
-        return Some(kept(Uri::parse(&mailbox)));
-    }
-    let [diversion, cc_diversion, history] = REDIRECTING;
-    let last = |name| message.values(name).last().and_then(original);
-    present(message, &[diversion, cc_diversion]).find_map(last).or_else(|| {
-        let mut history = message.values(history);
-        let first = history.next()?;
-        history.next()?;
-        original(first)
-    })
-}
-
-/// The mailbox that a Request-URI names as the target of a diversion, still escaped, if it also says why
-/// the call came there (RFC 4458); cause 380 is a number translation (RFC 8119) and doesn't count.
-pub fn voicemail_target<'a>(uri: &Uri<'a>) -> Option<&'a [u8]> {
-    let cause = uri.param(b"cause").is_some_and(|cause| cause != b"380");
-    uri.param(b"target").filter(|target| cause && !target.is_empty())
-}
-
-/// The user parts an INVITE names besides its target: of To, and of whoever it was redirected from.
-pub fn named_before<'a>(invite: &Invite<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let message = invite.message;
-    let present = if REDIRECTING.iter().any(|name| message.has(*name)) { &REDIRECTING[..] } else { &[] };
-    let values = present.iter().flat_map(|name| message.values(*name));
-    let redirected = values.map(|value| NameAddr::parse(value).uri().user());
-    let to = invite.to.map(|to| to.uri.user());
-    redirected.chain(to).filter(|user| !user.is_empty()).take(MAX_NAMED)
 }
 
 /// Those of some headers that a message has.
@@ -238,7 +208,8 @@ fn is_anonymous(uri: &Uri<'_>, make: &Make) -> bool {
     zeros || make.is_nobody(user) || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
 }
 
-fn shown(bytes: &[u8]) -> Box<str> {
+/// Bytes as text, at most `MAX_SHOWN` characters, without control characters.
+pub fn shown(bytes: &[u8]) -> Box<str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => cut(text),
         Err(_) => cut(&String::from_utf8_lossy(bytes)),
@@ -263,15 +234,9 @@ fn cut(text: &str) -> Box<str> {
 /// Privacy values by which a caller asks not to be shown (RFC 3323 4.2, RFC 3325 9.3); `history` hides others.
 const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];
 
-/// The headers that name whom a call was for before.
-const REDIRECTING: [HeaderName; 3] =
-    [HeaderName::Diversion, HeaderName::CcDiversion, HeaderName::HistoryInfo];
-
 const MAX_SHOWN: usize = 256;
 
 const MAX_COMPARED: usize = 64;
-
-const MAX_NAMED: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -353,6 +318,25 @@ mod tests {
         assert!(withheld("<sip:+266696687@h>", "none"));
         assert!(withheld("<sip:0000@h>", "none"));
         assert!(!withheld("<sip:201@h>", "none"));
+    }
+
+    #[test]
+    fn the_number_dialled_stands_where_the_make_puts_it() {
+        let text = "INVITE sip:trunk7@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:1@h>;tag=a\r\n\
+            To: <sip:+13125550111@h>\r\nP-Called-Party-ID: <sip:+13125550122@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n";
+        let message = Message::parse(text.as_bytes()).expect("a message");
+        let dialplan = Dialplan::new(&Numbers::default(), Some("US"));
+        let header = |name: &str| settings::Place::Header(name.to_owned());
+        let read = |did_from: Vec<settings::Place>, own: &str| {
+            let make = Make::new(&Profile { did_from, ..Profile::default() });
+            let is_own = |called: &Called| &*called.user == own;
+            Called::read_at(&Invite::of(&message), &make.called, &dialplan, is_own).map(|called| called.user)
+        };
+        let all = || vec![settings::Place::RequestUri, header("P-Called-Party-ID"), header("To")];
+        assert_eq!(read(all(), "").as_deref(), Some("trunk7"), "the first");
+        assert_eq!(read(all(), "+13125550111").as_deref(), Some("+13125550111"), "the business's own");
+        assert_eq!(read(vec![header("X-Other"), header("To")], "").as_deref(), Some("+13125550111"));
+        assert_eq!(read(vec![settings::Place::RequestUri], ""), None, "as ever");
     }
 
     #[test]

@@ -19,10 +19,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::call::diverted;
 use crate::call::hash::{Key, KeyMap, Keyer};
 use crate::call::identity::{self, Comparable};
 use crate::call::invite::Invite;
 use crate::call::listening::Spot;
+use crate::call::make::Make;
 use crate::call::progress::CALL_ID;
 use crate::call::role;
 use crate::settings::Roles;
@@ -80,6 +82,8 @@ pub struct Reader<'a> {
     pub keyer: Keyer,
     /// The key of the Call-ID.
     pub own: Key,
+    /// What is known of the PBX's make.
+    pub make: &'a Make,
     /// Tells which addresses are the PBX's.
     pub roles: &'a Roles,
     /// Where the INVITE was seen.
@@ -157,7 +161,9 @@ impl Reader<'_> {
             called: at(place, CALLED, called),
         };
         let other = |user: &&[u8]| target.is_none_or(|uri| uri.user() != *user);
-        let before = identity::named_before(self.invite).filter(other).filter_map(identity::comparable);
+        let before = diverted::named_before(self.invite, &self.make.diversion)
+            .filter(other)
+            .filter_map(identity::comparable);
         let call_id = message.call_id().unwrap_or_default();
         Traits {
             shared: self.shared(),

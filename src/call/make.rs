@@ -4,15 +4,20 @@
 
 use memchr::memmem::Finder;
 
+use crate::call::invite::Invite;
 use crate::call::role::Party;
-use crate::settings::{self, HeaderPattern, Profile, Sender};
-use crate::wire::sip::{HeaderName, Message};
+use crate::settings::{self, End, HeaderPattern, Profile, Sender};
+use crate::wire::sip::{HeaderName, Message, NameAddr, Uri};
 
 /// A profile as the judging core asks it.
 #[derive(Debug)]
 pub struct Make {
     /// Where the caller stands, in order; what is not there is in From.
     pub callers: Vec<CallerFrom>,
+    /// Where a leg from the trunk names whom it is for, in order; none: the Request-URI.
+    pub called: Vec<Place>,
+    /// How diversions are told.
+    pub diversion: Diversion,
     trusted: Vec<Sender>,
     nobody: Vec<Box<[u8]>>,
     noncalls: Vec<NonCall>,
@@ -25,6 +30,23 @@ pub struct CallerFrom {
     pub field: Option<Field>,
     /// Only values of this party, or of none.
     pub party: Option<Box<[u8]>>,
+}
+
+/// Where whom a leg is for may stand.
+#[derive(Clone, Debug)]
+pub struct Place(Option<Field>);
+
+/// How diversions are told.
+#[derive(Clone, Debug)]
+pub struct Diversion {
+    /// The headers that tell of them, in order.
+    pub headers: Vec<HeaderName>,
+    /// Which diverter is whom a call was for.
+    pub original: End,
+    /// The number called itself is no diverter.
+    pub but_the_called: bool,
+    /// A History-Info entry needs a cause to tell of one.
+    pub with_cause: bool,
 }
 
 /// A header that a profile names.
@@ -51,8 +73,12 @@ impl Make {
         let identity = &profile.identity;
         let mut callers: Vec<CallerFrom> = identity.caller.iter().map(CallerFrom::new).collect();
         callers.pop_if(|last| last.field.is_none());
+        let places = profile.did_from.as_slice();
+        let elsewhere = places != [settings::Place::RequestUri];
         Make {
             callers,
+            called: places.iter().filter(|_| elsewhere).map(Place::new).collect(),
+            diversion: Diversion::new(&profile.diversion),
             trusted: identity.trust_from.clone(),
             nobody: identity.anonymous_users.iter().map(|user| user.as_bytes().into()).collect(),
             noncalls: profile.noncalls.iter().map(NonCall::new).collect(),
@@ -86,6 +112,36 @@ impl CallerFrom {
         CallerFrom {
             field: Some(Field::new(&from.header)).filter(|field| *field != Field::Known(HeaderName::From)),
             party: from.party.as_deref().map(|party| party.as_bytes().into()),
+        }
+    }
+}
+
+impl Place {
+    fn new(place: &settings::Place) -> Place {
+        match place {
+            settings::Place::RequestUri => Place(None),
+            settings::Place::Header(name) => Place(Some(Field::new(name))),
+        }
+    }
+
+    /// The URI that stands there, if anybody does.
+    pub fn uri<'a>(&self, invite: &Invite<'a>) -> Option<Uri<'a>> {
+        let uri = match &self.0 {
+            None => invite.target,
+            Some(Field::Known(HeaderName::To)) => invite.to.map(|to| to.uri),
+            Some(field) => field.values(invite.message).next().map(|value| NameAddr::parse(value).uri()),
+        };
+        uri.filter(|uri| !uri.user().is_empty())
+    }
+}
+
+impl Diversion {
+    fn new(told: &settings::Diversion) -> Diversion {
+        Diversion {
+            headers: told.headers.iter().filter_map(|name| HeaderName::read(name.as_bytes())).collect(),
+            original: told.original,
+            but_the_called: told.ignore_if_equals_did,
+            with_cause: told.require_cause,
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod connected;
+mod diverted;
 mod hash;
 mod held;
 mod home;

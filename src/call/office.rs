@@ -3,7 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::call::identity::{self, Called, Caller};
+use crate::call::diverted::{self, Diverted};
+use crate::call::identity::{Called, Caller};
 use crate::call::invite::Invite;
 use crate::call::make::Make;
 use crate::call::progress::Heard;
@@ -54,9 +55,9 @@ impl Office {
         let short = (1..=SHORT_NUMBER).contains(&user.len());
         let voicemail = if configured {
             Some(VoicemailSign::Configured)
-        } else if invite.target.is_some_and(|uri| identity::voicemail_target(&uri).is_some()) {
+        } else if invite.target.is_some_and(|uri| diverted::voicemail_target(&uri).is_some()) {
             Some(VoicemailSign::Target)
-        } else if role == Role::Unknown && short && identity::diverted(invite).is_some() {
+        } else if role == Role::Unknown && short && self.diverted(invite, false).is_some() {
             Some(VoicemailSign::Diverted)
         } else {
             None
@@ -91,9 +92,22 @@ impl Office {
         Caller::read(invite, self.make.trusts(self.party(hop.src)), &self.make, &self.dialplan)
     }
 
-    /// Whom a call is for: on a leg to voicemail, the party it was first for.
+    /// The party a call was for before.
+    pub fn diverted(&self, invite: &Invite<'_>, from_trunk: bool) -> Option<Diverted> {
+        diverted::diverted(invite, from_trunk, &self.make.diversion)
+    }
+
+    /// Whom a call is for: on a leg to voicemail, the party it was first for; on one from the trunk, who stands
+    /// where the make puts the number dialled.
     pub fn called(&self, invite: &Invite<'_>, hop: &Hop) -> Called {
-        let diverted = if hop.voicemail.is_some() { identity::diverted(invite) } else { None };
+        let from_trunk = hop.role == Role::TrunkIn;
+        let diverted = if hop.voicemail.is_some() { self.diverted(invite, from_trunk) } else { None };
+        if from_trunk && diverted.is_none() && !self.make.called.is_empty() {
+            let is_own = |called: &Called| self.is_own_number(called);
+            if let Some(called) = Called::read_at(invite, &self.make.called, &self.dialplan, is_own) {
+                return called;
+            }
+        }
         Called::read(invite, diverted.as_ref(), &self.dialplan)
     }
 
