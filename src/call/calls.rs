@@ -190,7 +190,9 @@ impl Calls {
         let forward = self.tracked.leg(keys.leg);
         let backward = || keys.leg_of_called(&self.keyer).and_then(|key| self.tracked.leg(key));
         let known = forward.or_else(backward);
-        let heard = Heard { datagram, message, keys, keyer: self.keyer, from_caller: forward.is_some() };
+        let habits = self.office.make.habits;
+        let heard =
+            Heard { datagram, message, keys, keyer: self.keyer, habits, from_caller: forward.is_some() };
         match known {
             Some(leg) => self.known(leg, &heard),
             None => self.unknown(&Heard { from_caller: true, ..heard }, may_hold),
@@ -289,7 +291,8 @@ impl Calls {
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
         let traits = if partial { Traits::default() } else { self.reader(heard, &invite).traits() };
-        let call = match self.tracked.home_of(&traits, &leg.hops[0], datagram.at) {
+        let window = self.office.make.correlate.window;
+        let call = match self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at) {
             Home::Call { call, rule } => self.join(call, leg, rule, &invite),
             Home::None => self.start(leg, heard, &invite, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),
@@ -309,6 +312,7 @@ impl Calls {
         Reader {
             keyer: self.keyer,
             own: keys.call,
+            hints: &self.tracked.hints,
             make: &self.office.make,
             roles: &self.office.pbx.roles,
             datagram,

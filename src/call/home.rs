@@ -1,5 +1,6 @@
 //! The search for the call a new leg belongs to; `join` says by which rules.
 
+use crate::call::correlate::SHARED_HEADER;
 use crate::call::hash::Key;
 use crate::call::join::{Ends, Traits};
 use crate::call::open::OpenCall;
@@ -32,9 +33,11 @@ enum Narrowed {
 
 impl Tracked {
     /// The call a new leg belongs to, by the first rule that names exactly one.
-    pub fn home_of(&self, traits: &Traits, hop: &Hop, now: Timestamp) -> Home {
+    pub fn home_of(&self, traits: &Traits, hop: &Hop, window: Option<Span>, now: Timestamp) -> Home {
         let live = |call: &u32| self.is_live(*call, now);
         let own = traits.own.map(|own| (own, "same_call_id"));
+        let passed_on = |first: &Hop| first.src.ip() != hop.src.ip() || first.dst == hop.src;
+        let elsewhere = |call: &u32| live(call) && self.first_hop(*call).is_some_and(passed_on);
         for (key, rule) in own.iter().chain(&traits.named) {
             if let Some(call) = only(self.hints.find(*key).iter().copied().filter(live)) {
                 return Home::Call { call, rule };
@@ -42,23 +45,24 @@ impl Tracked {
         }
         let same_caller = |call: &u32| live(call) && !self.is_another_caller(*call, traits, hop);
         for (key, rule) in &traits.shared {
-            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(same_caller)) {
+            let fits = |call: &u32| same_caller(call) && (*rule != SHARED_HEADER || elsewhere(call));
+            if let Some(call) = only(self.hints.find(*key).iter().copied().filter(fits)) {
                 return Home::Call { call, rule };
             }
         }
-        let passed_on = |first: &Hop| first.src.ip() != hop.src.ip() || first.dst == hop.src;
-        let elsewhere = |call: &u32| live(call) && self.first_hop(*call).is_some_and(passed_on);
         for spot in &traits.media {
             if let Some(call) = only(self.hints.find(spot.key).iter().copied().filter(elsewhere)) {
                 return Home::Call { call, rule: "media" };
             }
         }
-        self.home_by_parties(traits, hop, now)
+        self.home_by_parties(traits, hop, window, now)
     }
 
-    fn home_by_parties(&self, traits: &Traits, hop: &Hop, now: Timestamp) -> Home {
+    fn home_by_parties(&self, traits: &Traits, hop: &Hop, window: Option<Span>, now: Timestamp) -> Home {
         let found = |key: Option<Key>| key.map_or(&[][..], |key| self.hints.find(key));
-        let waiting = |call: &u32| self.is_live(*call, now) && self.entered_before(*call, hop);
+        let recent = |call: u32| window.is_none_or(|window| self.is_recent(call, now, window));
+        let waiting =
+            |call: &u32| self.is_live(*call, now) && self.entered_before(*call, hop) && recent(*call);
         let Ends { caller, name, called } = traits.leaving;
         let named = traits.before.iter().map(|key| ("named", Some(*key)));
         for (rule, key) in [("caller", caller), ("caller", name), ("called", called)].into_iter().chain(named)
@@ -136,6 +140,13 @@ impl Tracked {
     /// The call's caller entered the PBX by another way than the new hop leaves it.
     fn entered_before(&self, call: u32, hop: &Hop) -> bool {
         self.first_hop(call).is_some_and(|first| first.src != hop.src && first.dst != hop.dst)
+    }
+
+    /// Answered, or heard of within `window`.
+    fn is_recent(&self, call: u32, now: Timestamp, window: Span) -> bool {
+        let heard = |open: &OpenCall| open.legs.iter().flat_map(|leg| &leg.hops).map(Hop::last_heard).max();
+        let recent = |open: &OpenCall| heard(open).is_some_and(|at| now.since(at) <= window);
+        self.get(call).is_some_and(|open| open.is_answered() || recent(open))
     }
 
     fn has_just_left(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {

@@ -6,8 +6,9 @@
 //! |---|---|
 //! | `same_call_id` | carries the Call-ID of a leg of the call |
 //! | `call_id_named` | names that Call-ID in X-CID, X-Call-ID, Parent-Call-ID, In-Reply-To, Replaces, Join or Target-Dialog |
-//! | `call_id_derived` | has that Call-ID with a suffix a B2BUA adds |
+//! | `call_id_derived` | has that Call-ID with what its make of B2BUA or SBC adds before or behind it |
 //! | `session_id` `charging_vector` `cisco_guid` `ucid` `hep_correlation` | shares that identifier |
+//! | `shared_header` | shares a value that legs of its make share, with a leg of the caller's side |
 //! | `media` | offers the same media address and port |
 //! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
@@ -76,7 +77,7 @@ pub struct Hints {
 }
 
 /// Makes traits of INVITEs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     /// Makes keys.
     pub keyer: Keyer,
@@ -84,6 +85,8 @@ pub struct Reader<'a> {
     pub own: Key,
     /// What is known of the PBX's make.
     pub make: &'a Make,
+    /// The calls in sight.
+    pub hints: &'a Hints,
     /// Tells which addresses are the PBX's.
     pub roles: &'a Roles,
     /// Where the INVITE was seen.
@@ -222,7 +225,9 @@ impl Reader<'_> {
         let ids = ids.map(|value| value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii());
         let correlation = Some(self.datagram.correlation).filter(|id| !id.is_empty());
         let correlated = correlation.map(|id| (self.call_id_key(id), "hep_correlation"));
-        let derived = derived_from(own).map(|id| (self.call_id_key(id), "call_id_derived"));
+        let known = |id: &[u8]| !self.hints.find(self.call_id_key(id)).is_empty();
+        let within = self.make.correlate.within(own, known).into_iter().flatten();
+        let derived = within.map(|id| (self.call_id_key(id), "call_id_derived"));
         let mut named = Vec::new();
         named.extend(
             ids.filter(|id| !id.is_empty()).take(MAX_NAMED).map(|id| (self.call_id_key(id), "call_id_named")),
@@ -233,20 +238,10 @@ impl Reader<'_> {
     }
 
     fn shared(&self) -> Vec<(Key, &'static str)> {
-        let first = |name| self.invite.message.header(name).unwrap_or_default();
-        let mut shared = Vec::new();
-        let mut add = |kind, id: &[u8], rule| {
-            if !id.is_empty() {
-                shared.push((self.keyer.key(kind, id), rule));
-            }
-        };
-        for id in session_ids(first(HeaderName::SessionId)) {
-            add(SESSION, &id.to_ascii_lowercase(), "session_id");
+        let mut shared = self.make.correlate.shared(&self.keyer, self.invite.message);
+        if !self.datagram.correlation.is_empty() {
+            shared.push((self.keyer.key(HEP, self.datagram.correlation), "hep_correlation"));
         }
-        add(ICID, icid(first(HeaderName::PChargingVector)), "charging_vector");
-        add(GUID, first(HeaderName::CiscoGuid), "cisco_guid");
-        add(UCID, &ucid(first(HeaderName::UserToUser)), "ucid");
-        add(HEP, self.datagram.correlation, "hep_correlation");
         shared
     }
 }
@@ -263,34 +258,6 @@ pub fn media_key(keyer: &Keyer, addr: SocketAddr) -> Key {
     keyer.key(MEDIA, &bytes)
 }
 
-/// The UUIDs of a Session-ID, the nil one left out (RFC 7989 5).
-fn session_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ids = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    let ids = ids.map(|id| id.strip_prefix(b"remote=").unwrap_or(id));
-    ids.filter(|id| id.len() == 32 && id.iter().any(|byte| *byte != b'0'))
-}
-
-/// The icid-value of a P-Charging-Vector (RFC 7315 5.6).
-fn icid(value: &[u8]) -> &[u8] {
-    let parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    let id = parts.filter_map(|part| part.strip_prefix(b"icid-value=")).next().unwrap_or_default();
-    id.trim_ascii().strip_prefix(b"\"").and_then(|id| id.strip_suffix(b"\"")).unwrap_or(id)
-}
-
-/// Avaya's universal call id within User-to-User: its tag 00FA08 and sixteen hexadecimal digits.
-fn ucid(value: &[u8]) -> Vec<u8> {
-    let upper = value.to_ascii_uppercase();
-    let at = memchr::memmem::find(&upper, b"FA08");
-    at.and_then(|at| upper.get(at + 4..at + 20)).map(<[u8]>::to_vec).unwrap_or_default()
-}
-
-/// The Call-ID a B2BUA made this one from, if it looks made: `_b2b-1`, `_pbx-1` or `-0` at its end.
-fn derived_from(call_id: &[u8]) -> Option<&[u8]> {
-    let digits = call_id.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let stem = call_id.get(..call_id.len() - digits).filter(|_| digits > 0)?;
-    SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(*suffix))
-}
-
 /// The first Call-ID that Replaces, Join or Target-Dialog names is the part before the first semicolon.
 const NAMING: [HeaderName; 7] = [
     HeaderName::XCid,
@@ -302,12 +269,6 @@ const NAMING: [HeaderName; 7] = [
     HeaderName::TargetDialog,
 ];
 
-const SUFFIXES: [&[u8]; 3] = [b"_b2b-", b"_pbx-", b"-"];
-
-const SESSION: u8 = 2;
-const ICID: u8 = 3;
-const GUID: u8 = 4;
-const UCID: u8 = 5;
 const HEP: u8 = 6;
 const MEDIA: u8 = 7;
 const CALLER: u8 = 8;
@@ -324,24 +285,3 @@ const MAX_NAMED: usize = 8;
 /// What stands for several calls where one is usual; no call has this place.
 const MANY: u32 = u32::MAX;
 const MAX_CALLS_A_KEY: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_made_call_id_names_the_one_it_was_made_from() {
-        assert_eq!(derived_from(b"abc@pbx_b2b-12"), Some(&b"abc@pbx"[..]));
-        assert_eq!(derived_from(b"abc-0"), Some(&b"abc"[..]));
-        assert_eq!(derived_from(b"abc"), None);
-        assert_eq!(derived_from(b"123"), None);
-    }
-
-    #[test]
-    fn identifiers_are_cut_out_of_their_headers() {
-        assert_eq!(icid(b"icid-value=\"a b\" ;orig-ioi=x"), b"a b");
-        assert_eq!(ucid(b"00FA0800010203040506070;encoding=hex"), b"00010203040506070"[..16].to_vec());
-        let both = b"ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000";
-        assert_eq!(session_ids(both).count(), 1);
-    }
-}

@@ -4,6 +4,8 @@
 
 use memchr::memmem::Finder;
 
+use crate::call::correlate::Correlate;
+use crate::call::habits::Habits;
 use crate::call::invite::Invite;
 use crate::call::role::Party;
 use crate::settings::{self, End, HeaderPattern, Profile, Sender};
@@ -18,6 +20,10 @@ pub struct Make {
     pub called: Vec<Place>,
     /// How diversions are told.
     pub diversion: Diversion,
+    /// By what legs of one call know each other.
+    pub correlate: Correlate,
+    /// What it says otherwise than others.
+    pub habits: Habits,
     trusted: Vec<Sender>,
     nobody: Vec<Box<[u8]>>,
     noncalls: Vec<NonCall>,
@@ -79,6 +85,8 @@ impl Make {
             callers,
             called: places.iter().filter(|_| elsewhere).map(Place::new).collect(),
             diversion: Diversion::new(&profile.diversion),
+            correlate: Correlate::new(&profile.correlate),
+            habits: Habits::new(profile),
             trusted: identity.trust_from.clone(),
             nobody: identity.anonymous_users.iter().map(|user| user.as_bytes().into()).collect(),
             noncalls: profile.noncalls.iter().map(NonCall::new).collect(),
@@ -152,6 +160,15 @@ impl Field {
         match HeaderName::read(name.as_bytes()) {
             Some(known) => Field::Known(known),
             None => Field::Other(name.as_bytes().into()),
+        }
+    }
+
+    /// Its first line in a message.
+    pub fn first<'a>(&self, message: &Message<'a>) -> Option<&'a [u8]> {
+        match self {
+            Field::Known(name) if message.has(*name) => message.header(*name),
+            Field::Known(_) => None,
+            Field::Other(name) => message.named(name).next(),
         }
     }
 

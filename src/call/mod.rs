@@ -10,7 +10,9 @@
 
 mod calls;
 mod connected;
+mod correlate;
 mod diverted;
+mod habits;
 mod hash;
 mod held;
 mod home;

@@ -77,6 +77,7 @@ impl Office {
             provisional: None,
             ringing: None,
             early_media: None,
+            rang_unseen: false,
             queued: false,
             cancelled: None,
             cancel_heard: None,

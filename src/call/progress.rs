@@ -1,6 +1,7 @@
 //! What one message does to its leg.
 
 use crate::call::connected;
+use crate::call::habits::Habits;
 use crate::call::hash::{Key, Keyer};
 use crate::call::ladder::{Label, Rung};
 use crate::call::leg::{Bye, Leg};
@@ -21,6 +22,8 @@ pub struct Heard<'a> {
     pub keys: &'a Keys<'a>,
     /// Makes keys.
     pub keyer: Keyer,
+    /// What the PBX's make says otherwise than others.
+    pub habits: Habits,
     /// It belongs to a request of the side that sent the leg's INVITE.
     pub from_caller: bool,
 }
@@ -166,7 +169,7 @@ fn cancel(leg: &mut Leg, heard: &Heard<'_>) {
     let causes = Causes::of(heard.message);
     if let Some(hop) = hop_of(leg, heard) {
         hop.cancelled.get_or_insert(seen);
-        hop.elsewhere |= causes.elsewhere;
+        hop.elsewhere |= causes.elsewhere && !heard.habits.cries_elsewhere;
         hop.cause = hop.cause.or(causes.q850);
     }
 }
@@ -196,7 +199,8 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     let Some(hop) = hop_of(leg, heard) else { return };
     hop.responded = true;
     match status {
-        ..200 => provisional(hop, seen, status, early_media),
+        ..200 if early_media => heard.habits.early_media(hop, seen),
+        ..200 => provisional(hop, seen, status),
         200..300 if hop.answered.is_none() => {
             hop.answered = Some(seen);
             if hop.voicemail.is_none() && matches!(hop.role, Role::TrunkIn | Role::Unknown) {
@@ -204,6 +208,10 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
             }
         }
         200..300 => {}
+        408 if heard.habits.timeout_is_no_answer => {
+            refuse(hop, seen, message, status);
+            hop.rang_unseen = hop.role == Role::TrunkIn;
+        }
         _ => refuse(hop, seen, message, status),
     }
     let answered = || leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
@@ -212,14 +220,12 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     }
 }
 
-fn provisional(hop: &mut Hop, seen: Seen, status: u16, early_media: bool) {
+/// Lets a hop hear a response below 200.
+pub fn provisional(hop: &mut Hop, seen: Seen, status: u16) {
     hop.provisional = Some(hop.provisional.map_or(seen.at, |last| last.max(seen.at)));
     hop.queued |= status == 182;
     if status == 180 {
         hop.ringing.get_or_insert(seen);
-    }
-    if early_media {
-        hop.early_media.get_or_insert(seen.at);
     }
 }
 

@@ -72,6 +72,8 @@ pub struct Hop {
     pub ringing: Option<Seen>,
     /// The first 183 with SDP.
     pub early_media: Option<Timestamp>,
+    /// It was refused by words that this make has for "it rang and nobody answered".
+    pub rang_unseen: bool,
     /// A 182 was seen.
     pub queued: bool,
     /// The first CANCEL.
@@ -132,6 +134,13 @@ impl Hop {
         }
     }
 
+    /// When the last message of it was heard, its repeated final responses aside.
+    pub fn last_heard(&self) -> Timestamp {
+        let ends = [self.cancelled, self.answered, self.refused.map(|refused| refused.seen)];
+        let ends = ends.into_iter().flatten().map(|seen| seen.at).chain(self.provisional);
+        ends.fold(self.last_invite, Timestamp::max)
+    }
+
     /// From the first INVITE to the last copy of it.
     pub fn retransmitted(&self) -> Span {
         self.last_invite.since(self.opened.at)
@@ -155,7 +164,9 @@ impl Hop {
         match result_of_status(refused.status, self.cause) {
             LegResult::Declined if refused.blocked => LegResult::Rejected,
             LegResult::Unavailable if self.rang_for(refused.seen.at) >= RANG_OUT => LegResult::NoAnswer,
-            LegResult::NoAnswer if refused.status == 408 && self.alerting().is_none() => {
+            LegResult::NoAnswer
+                if refused.status == 408 && !self.rang_unseen && self.alerting().is_none() =>
+            {
                 LegResult::NoResponse
             }
             result => result,

@@ -7,7 +7,6 @@ use super::{
     CallerFrom, Correlate, Coverage, Diversion, End, HeaderPattern, Identity, KeyFrom, MailboxFrom, Place,
     Profile, Sender,
 };
-use crate::time::Span;
 
 impl Default for Profile {
     fn default() -> Profile {
@@ -108,6 +107,6 @@ fn correlate() -> Correlate {
             .iter()
             .filter_map(|suffix| Regex::new(&format!("^(.+?)(?:{suffix})$")).ok())
             .collect(),
-        window: Span::from_secs(3),
+        window: None,
     }
 }

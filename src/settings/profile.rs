@@ -136,9 +136,9 @@ pub struct Correlate {
     pub callid_prefix: Vec<Regex>,
     /// What is put behind it; the first group is the Call-ID within.
     pub callid_suffix: Vec<Regex>,
-    /// How long after the start, or a message, of a pending leg a leg of equal caller may begin and be joined
-    /// to it where nothing explicit does.
-    pub window: Span,
+    /// How long after the last message of an unanswered call a leg of equal caller may begin and be joined to
+    /// it where nothing explicit does; none: as long as the call is in sight.
+    pub window: Option<Span>,
 }
 
 /// A value that legs of one call share.
@@ -280,12 +280,7 @@ impl Profile {
 
 impl Default for Correlate {
     fn default() -> Correlate {
-        Correlate {
-            headers: Vec::new(),
-            callid_prefix: Vec::new(),
-            callid_suffix: Vec::new(),
-            window: Span::ZERO,
-        }
+        Correlate { headers: Vec::new(), callid_prefix: Vec::new(), callid_suffix: Vec::new(), window: None }
     }
 }
 

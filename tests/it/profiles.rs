@@ -70,7 +70,7 @@ fn shown(profiled: &Profiled, bytes: &[u8]) -> Value {
         "number": number.map(|party| party.shown()),
         "pilot": pilot,
         "covered": millis("rang").is_some_and(|rang| coverage.rings.iter().any(|ring| about(ring, rang))),
-        "in_window": millis("apart").is_some_and(|apart| apart <= pbx.profile.correlate.window),
+        "in_window": millis("apart").is_some_and(|apart| pbx.profile.correlate.window.is_some_and(|most| apart <= most)),
         "in_hunt_gap": millis("apart").is_some_and(|apart| apart <= pbx.judge.hunt_gap),
     });
     all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());

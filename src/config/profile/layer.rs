@@ -146,7 +146,7 @@ impl Layer<'_, '_> {
         put(&mut profile.correlate.headers, headers);
         put(&mut profile.correlate.callid_prefix, prefix);
         put(&mut profile.correlate.callid_suffix, suffix);
-        put(&mut profile.correlate.window, window);
+        put(&mut profile.correlate.window, window.map(Some));
         put(&mut judge.hunt_gap, hunt_gap);
     }
 
