@@ -414,7 +414,9 @@ impl Calls {
         let answered = |open: &&OpenCall| open.closed.is_none() && open.is_answered();
         let Some(open) = self.tracked.get(call).filter(answered) else { return };
         let direction = self.direction(call);
-        let (was, is) = (open.media.listening, listening::wanted(&open.case(direction, Ending::Message)));
+        let coverage = &self.office.pbx.profile.coverage;
+        let case = open.case(direction, Ending::Message, coverage);
+        let (was, is) = (open.media.listening, listening::wanted(&case));
         if was != is {
             self.tracked.listen(call, is);
         }
@@ -442,9 +444,10 @@ impl Calls {
         open.closed = Some(now);
         open.due = Some(self.timers.set(now + LINGER, call));
         let judge = &self.office.pbx.judge;
+        let coverage = &self.office.pbx.profile.coverage;
         let heard = open.answered_at().filter(|_| open.media.listening);
         let heard = heard.and_then(|at| self.ears.judge(call, at, plan.ended.unwrap_or(now)));
-        let case = outcome::Case { heard: heard.as_ref(), ..open.case(direction, plan.ending) };
+        let case = outcome::Case { heard: heard.as_ref(), ..open.case(direction, plan.ending, coverage) };
         let judgement = outcome::judge(&case, judge);
         self.ears.forget(call);
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);

@@ -11,6 +11,7 @@
 mod calls;
 mod connected;
 mod correlate;
+mod coverage;
 mod diverted;
 mod habits;
 mod hash;

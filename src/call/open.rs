@@ -16,7 +16,7 @@ use crate::call::timers::Due;
 use crate::call::transaction::Hop;
 use crate::event::{CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role, Verdict};
 use crate::phone;
-use crate::settings::{Judge, Roles};
+use crate::settings::{Coverage, Judge, Roles};
 use crate::time::{Span, Timestamp};
 
 /// A call that is not over, or was a moment ago.
@@ -192,7 +192,7 @@ impl OpenCall {
     }
 
     /// What `outcome::judge` is to look at.
-    pub fn case(&self, direction: Direction, ending: Ending) -> Case<'_> {
+    pub fn case<'a>(&'a self, direction: Direction, ending: Ending, coverage: &'a Coverage) -> Case<'a> {
         Case {
             legs: &self.legs,
             lead: self.lead(),
@@ -200,6 +200,7 @@ impl OpenCall {
             emergency: self.emergency,
             scanner: self.scanner,
             diverted: self.diverted,
+            coverage,
             picked_up: self.picked_up,
             one_way: self.media.one_way(),
             heard: None,

@@ -1,5 +1,6 @@
 //! The verdict on a call whose caller was answered: by whom or what.
 
+use crate::call::coverage;
 use crate::call::outcome::evidence::{
     CAUSALITY, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
 };
@@ -132,9 +133,16 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
     }
     match last_end {
         Some(_) if before().any(|hop| hop.elsewhere) => unknown("call.pbx_answered_elsewhere_claimed"),
+        Some(_) if before().next().is_some() && coverage::shows_elsewhere(case.coverage) => {
+            unknown("call.pbx_answered_not_as_it_covers")
+        }
         Some(end) if before().next().is_some() && near(end, at) => {
             Judgement::new(Outcome::Voicemail, Some(AnsweredBy::Voicemail), Confidence::Medium)
                 .because(frame, "call.pbx_answered_when_phones_stopped")
+        }
+        Some(end) if before().next().is_some() && end < at && covers_now(case, caller) => {
+            Judgement::new(Outcome::Voicemail, Some(AnsweredBy::Voicemail), Confidence::Medium)
+                .because(frame, "call.pbx_answered_at_coverage_time")
         }
         Some(end) if before().next().is_some() && end < at => {
             unknown("call.pbx_answered_after_phones_stopped")
@@ -184,9 +192,19 @@ fn answered_alone(case: &Case<'_>, hop: &Hop) -> Judgement {
         _ if case.direction == Direction::Inbound && case.one_way => {
             (Outcome::Unknown, AnsweredBy::Unknown, Confidence::Low, "call.caller_only_listened")
         }
+        _ if case.direction == Direction::Inbound && covers_now(case, hop) => {
+            (Outcome::Unknown, AnsweredBy::Unknown, Confidence::Low, "call.answered_at_coverage_time")
+        }
         _ => (Outcome::Answered, AnsweredBy::Unknown, Confidence::Low, "leg.answered"),
     };
     Judgement::new(outcome, Some(by), confidence).because(frame, rule)
+}
+
+/// Whether the PBX answered at the moment it covers to the voicemail within it.
+fn covers_now(case: &Case<'_>, caller: &Hop) -> bool {
+    let answered = caller.answered.map(|seen| seen.at);
+    coverage::is_within(case.coverage)
+        && answered.is_some_and(|at| coverage::is_time(case.coverage, caller, at))
 }
 
 fn answered_after(hop: &Hop) -> Span {

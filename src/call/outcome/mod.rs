@@ -18,7 +18,7 @@ use crate::call::pickup::Pickup;
 use crate::call::transaction::Hop;
 use crate::event::heard::Heard;
 use crate::event::{AnsweredBy, Confidence, Direction, Outcome, VoicemailMessage};
-use crate::settings::Judge;
+use crate::settings::{Coverage, Judge};
 use crate::wire::packet::FrameRef;
 
 /// A call as it is judged.
@@ -36,6 +36,8 @@ pub struct Case<'a> {
     pub scanner: bool,
     /// The caller's side was diverted here before it arrived.
     pub diverted: bool,
+    /// How the PBX's make covers to voicemail.
+    pub coverage: &'a Coverage,
     /// The caller was sent media for a while and sent none.
     pub one_way: bool,
     /// Somebody took it from another phone, by a code.
