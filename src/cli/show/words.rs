@@ -126,8 +126,20 @@ const RULES: &[(&str, &str)] = &[
     ("call.forwarded_unanswered", "it was forwarded outside and nobody answered there"),
     ("call.fax_agreed", "both sides agreed on a fax"),
     ("call.queue_abandoned", "the caller waited in a queue and nobody took the call"),
+    (
+        "call.pbx_answered_at_coverage_time",
+        "the PBX itself answered when it covers to its voicemail, and the phones had stopped ringing",
+    ),
+    (
+        "call.pbx_answered_not_as_it_covers",
+        "the PBX itself answered, and this make covers to voicemail by a leg that would show",
+    ),
     ("call.ivr_abandoned", "the PBX answered, rang phones, and nobody took the call"),
     ("call.pilot_without_diversion", "somebody called the voicemail itself"),
+    (
+        "call.answered_at_coverage_time",
+        "it was answered when the PBX covers to voicemail; a voicemail or a person may have",
+    ),
     ("call.answered_at_once", "it was answered sooner than a person can; a voicemail or an IVR may have"),
     (
         "call.caller_only_listened",
@@ -156,6 +168,7 @@ const JOINS: &[(&str, &str)] = &[
     ("charging_vector", "same icid-value"),
     ("cisco_guid", "same Cisco-Guid"),
     ("ucid", "same UCID"),
+    ("shared_header", "same value of a header that legs of its make share"),
     ("hep_correlation", "same HEP correlation id"),
     ("media", "same media address"),
     ("caller", "leaves the PBX for the same caller"),
