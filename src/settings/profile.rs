@@ -127,7 +127,7 @@ pub enum DivertedFor {
 }
 
 /// What makes legs one call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Correlate {
     /// Headers, or parameters of one, whose equal value makes two overlapping legs one call; never two legs of
     /// one direction on it alone.
@@ -275,12 +275,6 @@ impl Profile {
     /// Whether it has a habit.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
-    }
-}
-
-impl Default for Correlate {
-    fn default() -> Correlate {
-        Correlate { headers: Vec::new(), callid_prefix: Vec::new(), callid_suffix: Vec::new(), window: None }
     }
 }
 
