@@ -19,6 +19,7 @@
 //! | [`rules`] | calendar, line, gates, decision; no SIP word in it | L3 |
 //! | [`outreach`] | cases, steps, templates, segments; no SIP word in it | L3 |
 //! | [`engine`] | inputs to outputs over all of the above, one deadline queue | L4 |
+//! | [`learn`] | what captures tell of a site without a configuration: roles, habits, questions | L4 |
 //! | [`source`] | captures as packets, merged by time | L5, I/O |
 //! | [`config`], [`replay`], [`cli`] | files to settings; captures through the engine; the commands | L6, I/O |
 //!
@@ -40,6 +41,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod learn;
 pub mod media;
 pub mod outreach;
 pub mod phone;

@@ -39,3 +39,4 @@ mod transaction;
 
 pub use calls::{Calls, Counters, Told};
 pub use listening::{Ears, Sound};
+pub use office::is_scanner;

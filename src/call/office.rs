@@ -125,10 +125,7 @@ impl Office {
     /// may be a phone where no phone is configured.
     pub fn is_scanner(&self, message: &Message<'_>, hop: &Hop, called: &Called) -> bool {
         let roles = &self.pbx.roles;
-        let agent = message.header(HeaderName::UserAgent).unwrap_or_default();
-        let starts =
-            |name: &&[u8]| agent.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        let names_itself = SCANNERS.iter().any(starts);
+        let names_itself = is_scanner(message.header(HeaderName::UserAgent).unwrap_or_default());
         let stranger = self.party(hop.src) == Party::Stranger && self.party(hop.dst) == Party::Pbx;
         let may_be_phone = roles.phone_nets.is_empty() && is_private(hop.src.ip());
         let unexpected = !roles.trunk_peers.is_empty() && stranger && !may_be_phone;
@@ -151,6 +148,12 @@ impl Office {
     fn party(&self, end: SocketAddr) -> Party {
         role::party(&self.pbx.roles, end.ip())
     }
+}
+
+/// Whether a User-Agent is that of a scanner that doesn't hide.
+pub fn is_scanner(agent: &[u8]) -> bool {
+    let starts = |name: &&[u8]| agent.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    SCANNERS.iter().any(starts)
 }
 
 /// How long an INVITE allows itself to ring (RFC 3261 20.19), within bounds.

@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod explain;
+pub mod learn;
 pub mod replay;
 mod screen;
 pub mod show;
@@ -24,7 +25,7 @@ use crate::time::Timestamp;
 pub const USAGE: u8 = 2;
 
 /// Commands of the contract that this version doesn't have.
-const LATER: [&str; 18] = [
+const LATER: [&str; 17] = [
     "10dlc-kit",
     "backup",
     "completions",
@@ -34,7 +35,6 @@ const LATER: [&str; 18] = [
     "erase",
     "export",
     "gateway",
-    "learn",
     "message",
     "optout",
     "report",
@@ -46,7 +46,7 @@ const LATER: [&str; 18] = [
 ];
 
 /// The commands there are.
-const COMMANDS: [&str; 4] = ["check", "explain", "help", "replay"];
+const COMMANDS: [&str; 5] = ["check", "explain", "help", "learn", "replay"];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -66,6 +66,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Tell why a call was judged, or a caller treated, as it was
     Explain(ExplainArgs),
+    /// Propose a profile for the PBX in captures, with the evidence for each line, and say what is left to ask
+    Learn(LearnArgs),
     /// Anything else, which is refused by name.
     #[command(external_subcommand)]
     Unknown(Vec<OsString>),
@@ -123,6 +125,16 @@ pub struct ExplainArgs {
     config: Option<OsString>,
 }
 
+/// `ringback learn`.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    #[arg(long = "for", value_name = "3d", hide = true)]
+    live: Option<OsString>,
+    /// Captures (pcap or pcapng, gzip and zstd too), folders of them, or - for standard input
+    #[arg(required_unless_present = "live", value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+}
+
 /// How calls are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -154,6 +166,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
+        Command::Learn(args) => learn::run(&args),
         Command::Unknown(words) => unknown(&words),
     }
 }
@@ -175,6 +188,7 @@ fn later_flag(command: &Command) -> Option<&'static str> {
     match command {
         Command::Replay(ReplayArgs { tape: Some(_), .. }) => Some("--tape"),
         Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
+        Command::Learn(LearnArgs { live: Some(_), .. }) => Some("learn --for"),
         _ => None,
     }
 }
@@ -182,7 +196,7 @@ fn later_flag(command: &Command) -> Option<&'static str> {
 fn unknown(words: &[OsString]) -> ExitCode {
     let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if LATER.contains(&word.as_ref()) {
-        eprintln!("ringback: `{word}` comes with a later version; there are check, explain and replay");
+        eprintln!("ringback: `{word}` comes with a later version; there are check, explain, learn and replay");
         return ExitCode::from(USAGE);
     }
     let close = |known: &&str| strsim::damerau_levenshtein(&word, known) <= (word.len() / 3).max(1);

@@ -21,6 +21,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("outreach", 3, &["rules"]),
     ("report", 3, &[]),
     ("engine", 4, &[]),
+    ("learn", 4, &[]),
     ("source", 5, &[]),
     ("transport", 5, &[]),
     ("gateway", 5, &[]),

@@ -1,0 +1,289 @@
+//! Who is who, from what hosts do: signs are counted per host and role, and only what they agree on is proposed.
+//!
+//! | role | signs |
+//! |---|---|
+//! | PBX | sends calls on to others; rings several for one caller; several register with it; the trunk's calls come to it |
+//! | trunk | calls from outside numbers come from it and reach extensions; calls to outside numbers go to it |
+//! | phone | is rung by an extension's number; calls as one; registers with the PBX |
+//! | voicemail | answers at once what was diverted; is named as target with a cause |
+//!
+//! The PBX is found first, since what the others do is seen from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::attempt::{Attempt, Shape, User};
+use super::coverage::{self, Covered};
+use super::hosts::Hosts;
+use super::tree::Trees;
+
+/// What a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The PBX, or what stands before it at the business.
+    Pbx,
+    /// The carrier's side.
+    Trunk,
+    /// A phone.
+    Phone,
+    /// Nothing but voicemail.
+    Voicemail,
+}
+
+/// What was seen of a host that speaks for a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sign {
+    /// It sent calls on.
+    SentOn,
+    /// It rang several for one caller.
+    RangSeveral,
+    /// Several hosts registered with it.
+    Registrar,
+    /// It is seen in the place of the PBX's other address.
+    OtherAddress,
+    /// Calls of the trunk came to it.
+    GotFromTrunk,
+    /// It names itself a PBX, or its peer a carrier.
+    SaysSo,
+    /// Calls from outside numbers came from it.
+    FromOutside,
+    /// Calls to outside numbers went to it.
+    ToOutside,
+    /// The PBX registers with it.
+    Registered,
+    /// It was rung by a short number or a name.
+    Rung,
+    /// It called as an extension.
+    CalledAsExtension,
+    /// It registers with the PBX.
+    Registers,
+    /// It answered calls that were for somebody else.
+    Covered,
+}
+
+/// The signs of one host.
+pub type Signs = BTreeMap<Role, BTreeMap<Sign, u64>>;
+
+/// What the hosts are.
+#[derive(Debug, Default)]
+pub struct Roles {
+    /// The signs of each host that showed any.
+    pub signs: BTreeMap<IpAddr, Signs>,
+    /// What was proposed.
+    pub settled: BTreeMap<IpAddr, Role>,
+    /// What went to voicemail.
+    pub covered: Vec<Covered>,
+}
+
+impl Roles {
+    /// Counts and settles.
+    pub fn new(trees: &Trees<'_>, hosts: &Hosts, aliases: &BTreeSet<(IpAddr, IpAddr)>) -> Roles {
+        let mut roles = Roles::default();
+        roles.find_pbx(trees, hosts);
+        roles.find_by_word(trees, hosts);
+        roles.alias(aliases);
+        roles.find_trunks(trees, hosts);
+        roles.settle();
+        roles.find_second_pbx(trees);
+        roles.settle();
+        if !roles.has(Role::Pbx) {
+            return roles;
+        }
+        roles.covered = coverage::covered(trees, &roles.all(Role::Trunk));
+        roles.find_inside(trees, hosts);
+        roles.alias(aliases);
+        roles.settle();
+        roles
+    }
+
+    /// The hosts of a role.
+    pub fn all(&self, role: Role) -> BTreeSet<IpAddr> {
+        self.settled.iter().filter(|(_, found)| **found == role).map(|(addr, _)| *addr).collect()
+    }
+
+    /// The role of a host.
+    pub fn of(&self, addr: IpAddr) -> Option<Role> {
+        self.settled.get(&addr).copied()
+    }
+
+    /// How many signs a host shows of a role.
+    pub fn count(&self, addr: IpAddr, role: Role) -> u64 {
+        self.signs.get(&addr).and_then(|signs| signs.get(&role)).map_or(0, |signs| signs.values().sum())
+    }
+
+    /// How many signs a host shows of other roles.
+    pub fn against(&self, addr: IpAddr, role: Role) -> u64 {
+        let others = self.signs.get(&addr).into_iter().flatten().filter(|(other, _)| **other != role);
+        others.map(|(_, signs)| signs.values().sum::<u64>()).sum()
+    }
+
+    /// The pilots that voicemail was reached by, each with how often.
+    pub fn pilots(&self) -> BTreeMap<User, u64> {
+        let mut pilots = BTreeMap::new();
+        for covered in self.covered.iter().filter(|covered| !covered.weak) {
+            *pilots.entry(covered.pilot.clone()).or_default() += 1;
+        }
+        pilots
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.settled.values().any(|found| *found == role)
+    }
+
+    fn is_pbx(&self, addr: IpAddr) -> bool {
+        self.of(addr) == Some(Role::Pbx)
+    }
+
+    fn saw(&mut self, addr: IpAddr, role: Role, sign: Sign) {
+        *self.signs.entry(addr).or_default().entry(role).or_default().entry(sign).or_default() += 1;
+    }
+
+    fn find_pbx(&mut self, trees: &Trees<'_>, hosts: &Hosts) {
+        for (addr, sent_on) in trees.middles() {
+            (0..sent_on.len()).for_each(|_| self.saw(addr, Role::Pbx, Sign::SentOn));
+        }
+        for round in trees.rounds.iter().filter(|round| round.rings_several(trees.all)) {
+            if let Some(first) = round.members.first().and_then(|n| trees.all.get(*n)) {
+                self.saw(first.src, Role::Pbx, Sign::RangSeveral);
+            }
+        }
+        for (addr, _) in hosts.iter().filter(|(_, host)| host.registered.len() > 1) {
+            self.saw(addr, Role::Pbx, Sign::Registrar);
+        }
+        let found: Vec<IpAddr> = self.signs.keys().copied().collect();
+        self.settled.extend(found.into_iter().map(|addr| (addr, Role::Pbx)));
+    }
+
+    /// Between two hosts of which neither does what only a PBX does, what they say of themselves counts.
+    fn find_by_word(&mut self, trees: &Trees<'_>, hosts: &Hosts) {
+        let says = |addr: IpAddr, what: fn(&super::hosts::Host) -> bool| hosts.host(addr).is_some_and(what);
+        let is_pbx = |addr| says(addr, super::hosts::Host::says_pbx);
+        let is_trunk = |addr| says(addr, super::hosts::Host::says_trunk);
+        for (_, root) in trees.roots() {
+            if self.is_pbx(root.src) || self.is_pbx(root.dst) {
+                continue;
+            }
+            let from_outside = root.caller.shape() == Shape::Outside;
+            let to_outside = root.called.shape() == Shape::Outside;
+            let one_says = |this, other| (is_pbx(this) && !is_pbx(other)) || (is_trunk(other) && !is_trunk(this));
+            if from_outside && one_says(root.dst, root.src) {
+                self.saw(root.dst, Role::Pbx, Sign::SaysSo);
+            } else if to_outside && one_says(root.src, root.dst) {
+                self.saw(root.src, Role::Pbx, Sign::SaysSo);
+            }
+        }
+        let said: Vec<IpAddr> = self.signs.keys().copied().collect();
+        self.settled.extend(said.into_iter().map(|addr| (addr, Role::Pbx)));
+    }
+
+    /// What is seen under two addresses on two sides of a translation is one host.
+    fn alias(&mut self, aliases: &BTreeSet<(IpAddr, IpAddr)>) {
+        for (one, other) in aliases {
+            for (known, unknown) in [(one, other), (other, one)] {
+                if let Some(role) = self.of(*known)
+                    && self.of(*unknown).is_none()
+                {
+                    self.saw(*unknown, role, Sign::OtherAddress);
+                    self.settled.insert(*unknown, role);
+                }
+            }
+        }
+    }
+
+    fn find_trunks(&mut self, trees: &Trees<'_>, hosts: &Hosts) {
+        for (n, root) in trees.roots() {
+            let leaves: Vec<&Attempt> = trees.leaves(n).iter().filter_map(|n| trees.all.get(*n)).collect();
+            match root.caller.shape() {
+                _ if self.is_pbx(root.src) => {
+                    if root.called.shape() == Shape::Outside && !self.is_pbx(root.dst) {
+                        self.saw(root.dst, Role::Trunk, Sign::ToOutside);
+                    }
+                }
+                Shape::Outside if self.is_pbx(root.dst) => {
+                    let inside = leaves.iter().any(|leaf| leaf.called.shape() != Shape::Outside);
+                    let back = leaves.iter().any(|leaf| leaf.dst == root.src);
+                    if leaves.is_empty() || inside || back {
+                        self.saw(root.src, Role::Trunk, Sign::FromOutside);
+                    }
+                }
+                _ => {}
+            }
+            for leaf in leaves.iter().filter(|leaf| leaf.called.shape() == Shape::Outside) {
+                let out = root.caller.shape() == Shape::Short || !leaf.called.is(&root.called);
+                if out && !self.is_pbx(leaf.dst) && leaf.was_taken() {
+                    self.saw(leaf.dst, Role::Trunk, Sign::ToOutside);
+                }
+            }
+        }
+        for (addr, host) in hosts.iter().filter(|(addr, _)| !self.is_pbx(*addr)).collect::<Vec<_>>() {
+            if host.registered.keys().any(|client| self.is_pbx(*client)) {
+                self.saw(addr, Role::Trunk, Sign::Registered);
+            }
+        }
+    }
+
+    /// What takes the trunk's calls is the PBX too.
+    fn find_second_pbx(&mut self, trees: &Trees<'_>) {
+        for (_, root) in trees.roots() {
+            let from_trunk = self.of(root.src) == Some(Role::Trunk);
+            if from_trunk && self.of(root.dst).is_none_or(|role| role == Role::Pbx) && root.was_taken() {
+                self.saw(root.dst, Role::Pbx, Sign::GotFromTrunk);
+            }
+        }
+    }
+
+    fn find_inside(&mut self, trees: &Trees<'_>, hosts: &Hosts) {
+        let pilots: BTreeSet<User> = self.covered.iter().map(|covered| covered.pilot.clone()).collect();
+        for covered in self.covered.clone() {
+            if !covered.weak && !self.is_pbx(covered.host) {
+                self.saw(covered.host, Role::Voicemail, Sign::Covered);
+            }
+        }
+        for (n, attempt) in trees.all.iter().enumerate().filter(|(_, attempt)| !attempt.scans) {
+            if self.is_pbx(attempt.src) && !self.is_pbx(attempt.dst) {
+                let short = attempt.called.shape() != Shape::Outside;
+                if short && !is_emergency(&attempt.called) && !pilots.contains(&attempt.called) && attempt.was_taken() {
+                    self.saw(attempt.dst, Role::Phone, Sign::Rung);
+                }
+            }
+            let counts = attempt.was_taken() || trees.is_sent_on(n);
+            if self.is_pbx(attempt.dst) && !self.is_pbx(attempt.src) && counts {
+                match attempt.caller.shape() {
+                    Shape::Short => self.saw(attempt.src, Role::Phone, Sign::CalledAsExtension),
+                    Shape::Outside | Shape::Word => {}
+                }
+            }
+        }
+        let with_pbx = hosts.iter().filter(|(addr, _)| self.is_pbx(*addr));
+        let clients: Vec<IpAddr> = with_pbx.flat_map(|(_, host)| host.registered.keys().copied()).collect();
+        for client in clients.into_iter().filter(|client| !self.is_pbx(*client)).collect::<Vec<_>>() {
+            self.saw(client, Role::Phone, Sign::Registers);
+        }
+    }
+
+    /// A host has the role that all its signs speak for, or nearly all of many.
+    fn settle(&mut self) {
+        let mut settled = BTreeMap::new();
+        for (addr, signs) in &self.signs {
+            if signs.contains_key(&Role::Pbx) {
+                settled.insert(*addr, Role::Pbx);
+                continue;
+            }
+            let most = signs.keys().max_by_key(|role| self.count(*addr, **role));
+            if let Some(role) = most
+                && self.against(*addr, *role).saturating_mul(CLEAR) <= self.count(*addr, *role)
+            {
+                settled.insert(*addr, *role);
+            }
+        }
+        self.settled = settled;
+    }
+}
+
+/// A short number that goes to the trunk.
+fn is_emergency(called: &User) -> bool {
+    matches!(called.text(), "911" | "112" | "933" | "999" | "988" | "411" | "611" | "811" | "711" | "211" | "311")
+}
+
+/// A role is clear with so many signs for it for each against it.
+const CLEAR: u64 = 20;
