@@ -135,7 +135,7 @@ impl Attempt {
             call: read.call,
             vias: message.vias().take(MOST_VIAS).count(),
             media: media(message, read.hash),
-            diverted: facts::diverted(message, read.reader).map(|told| told.by),
+            diverted: diverted(message, read.reader),
             target: target.is_some_and(|uri| uri.param(b"target").is_some() && uri.param(b"cause").is_some()),
             scans: scans(message),
             parent: None,
@@ -190,6 +190,13 @@ pub struct Reading<'r> {
     pub hash: &'r dyn Fn(&[u8]) -> u64,
     /// How diversions are read.
     pub reader: &'r Reader<'r>,
+}
+
+/// The header that names somebody else than the Request-URI as called before.
+fn diverted(message: &Message<'_>, reader: &Reader<'_>) -> Option<String> {
+    let called = message.request_uri().map(|uri| User::read(uri.user()))?;
+    let told = facts::diverted(message, reader)?;
+    (User::read(told.original.as_bytes()) != called).then_some(told.by)
 }
 
 fn media(message: &Message<'_>, hash: &dyn Fn(&[u8]) -> u64) -> Option<u64> {

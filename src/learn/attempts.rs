@@ -41,6 +41,8 @@ pub struct Attempts {
 impl Attempts {
     /// None yet; `seed` keys the hashes.
     pub fn new(seed: u64) -> Attempts {
+        let mut generic = Profile::default();
+        generic.diversion.ignore_if_equals_did = false;
         Attempts {
             all: Vec::new(),
             beyond: 0,
@@ -51,18 +53,21 @@ impl Attempts {
             by_call: BTreeMap::new(),
             by_transaction: BTreeMap::new(),
             got: BTreeMap::new(),
-            generic: Profile::default(),
+            generic,
         }
     }
 
-    /// Takes one message.
-    pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>) {
-        let Some(keys) = self.keys(datagram, message) else { return };
+    /// Takes one message; tells whether it is the first to answer its attempt.
+    pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>) -> bool {
+        let Some(keys) = self.keys(datagram, message) else { return false };
+        let mut answers = false;
         match (message.method(), message.status()) {
             (Method::Invite, None) if message.to_tag().is_none() => self.invite(datagram, message, &keys),
             (Method::Invite, Some(status)) => {
                 if let Some(attempt) = self.at_hop(keys.hop) {
+                    let before = attempt.answered;
                     attempt.response(datagram.at, status, message.sdp().is_some());
+                    answers = before != attempt.answered;
                 }
             }
             (Method::Cancel, None) => {
@@ -78,6 +83,7 @@ impl Attempts {
             }
             _ => {}
         }
+        answers
     }
 
     fn at_hop(&mut self, hop: u64) -> Option<&mut Attempt> {
@@ -97,21 +103,29 @@ impl Attempts {
         let reader = Reader { profile: &self.generic, sender: Sender::Pbx, is_own: &|_| false };
         let reading = Reading { call: keys.call, hash: &hash, reader: &reader };
         let mut attempt = Attempt::open(datagram, message, &reading);
-        attempt.parent = self.parent(&attempt);
-        let n = self.all.len();
-        let first = *self.by_transaction.entry(keys.transaction).or_insert(n);
-        if let Some(same) = self.all.get(first).filter(|_| self.aliases.len() < MOST_ALIASES) {
-            self.aliases.extend(alias(same, &attempt));
-        }
+        let n = self.seen_before(&attempt, keys).unwrap_or(self.all.len());
         self.by_hop.insert(keys.hop, n);
         self.by_dialog.insert(keys.dialog, n);
-        self.by_call.entry(keys.call).or_insert(n);
         let got = self.got.entry(attempt.dst).or_default();
         if got.len() >= MOST_RECENT {
             got.pop_front();
         }
         got.push_back(n);
-        self.all.push(attempt);
+        if n == self.all.len() {
+            self.by_call.entry(keys.call).or_insert(n);
+            self.by_transaction.entry(keys.transaction).or_insert(n);
+            attempt.parent = self.parent(&attempt);
+            self.all.push(attempt);
+        }
+    }
+
+    /// The same attempt with another address at one end: seen on the other side of a translation, or by an agent
+    /// that knows its host by another address.
+    fn seen_before(&mut self, attempt: &Attempt, keys: &Keys) -> Option<usize> {
+        let first = *self.by_transaction.get(&keys.transaction)?;
+        let other = alias(self.all.get(first)?, attempt).filter(|_| self.aliases.len() < MOST_ALIASES)?;
+        self.aliases.insert(other);
+        Some(first)
     }
 
     /// The attempt that its sender got and sends on with this one: the surest sign counts, then the newest.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::wire::rtp::Codec;
 use crate::wire::sdp::{Media, Sdp};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::Message;
 
 /// Counts of descriptions in answers to INVITEs.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +18,9 @@ pub struct Described {
 }
 
 impl Described {
-    /// Takes one message.
-    pub fn message(&mut self, message: &Message<'_>) {
-        let answers = message.method() == Method::Invite && matches!(message.status(), Some(200..=299));
-        let Some(body) = message.sdp().filter(|_| answers) else { return };
+    /// Takes an answer to an INVITE.
+    pub fn answer(&mut self, message: &Message<'_>) {
+        let Some(body) = message.sdp() else { return };
         let Some(audio) = Sdp::parse(body).audio().filter(|audio| audio.port != 0) else { return };
         self.answers += 1;
         self.encrypted += u64::from(is_savp(&audio));

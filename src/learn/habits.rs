@@ -71,7 +71,8 @@ impl Habits {
                 *if round.is_at_once(trees.all) { &mut habits.at_once } else { &mut habits.in_turn } += 1;
             }
             if from_pbx {
-                habits.told(&members);
+                let phones = members.iter().filter(|member| roles.of(member.dst) == Some(Role::Phone));
+                habits.told(&phones.copied().collect::<Vec<_>>());
             }
             if let Some(parent) = round.parent.and_then(|n| trees.all.get(n)).filter(|_| from_pbx) {
                 habits.embedded.extend(embedded(parent, &members));

@@ -90,8 +90,9 @@ impl Seen {
     fn piece(&mut self, piece: Piece<'_>) {
         let Piece::Message(datagram) = piece else { return };
         let Ok(message) = sip::Message::parse(datagram.payload) else { return };
-        self.attempts.message(&datagram, &message);
+        if self.attempts.message(&datagram, &message) {
+            self.described.answer(&message);
+        }
         self.hosts.message(&datagram, &message, &self.profiles);
-        self.described.message(&message);
     }
 }

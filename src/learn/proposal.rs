@@ -104,7 +104,7 @@ impl Draft<'_> {
             if let Some((make, host)) = host.and_then(|host| Some((host.make()?, host))) {
                 let agent = host.agent.as_deref().unwrap_or("no User-Agent");
                 let count = host.makes.get(make).copied().unwrap_or_default();
-                let line = format!("{addr}: {} it by, {}", counted(count, "message").replace(" message", " messages show"), clean(agent));
+                let line = format!("{addr} ({}): shown by {}", clean(agent), counted(count, "message"));
                 makes.entry(make).or_default().push(line);
             }
         }
@@ -243,7 +243,7 @@ impl Draft<'_> {
             (ENOUGH.., 0) => ("hint", right, "as another phone answered"),
             _ => return,
         };
-        let because = vec![format!("{} \"completed elsewhere\" {why}; {right} rightly", counted(count, "CANCEL says").replace("CANCEL sayss", "CANCELs say"))];
+        let because = vec![format!("{} with \"completed elsewhere\" {why}, of {}", counted(count, "CANCEL"), right + wrong)];
         let source = self.source(count, right + wrong, "CANCELs that say so");
         self.out.keys.push(Key { name: "coverage.elsewhere", value: Value::Text(word.to_owned()), because, source });
     }
@@ -281,7 +281,7 @@ impl Draft<'_> {
     }
 
     fn source(&self, right: u64, of: u64, what: &str) -> String {
-        format!("learn: {right} of {of} {what}, {}", counted(self.known.captures as u64, "capture"))
+        format!("learn: {right} of {of} {what} in {}", counted(self.known.captures as u64, "capture"))
     }
 
     fn notes(&mut self) {
@@ -335,7 +335,7 @@ impl Sign {
             Sign::Rung => format!("rung in {calls}"),
             Sign::CalledAsExtension => format!("made {calls} as an extension"),
             Sign::Registers => "registers with the PBX".to_owned(),
-            Sign::Covered => format!("answered {calls} that were for somebody else"),
+            Sign::Covered => format!("answered {calls} on behalf of others"),
         }
     }
 }
