@@ -487,7 +487,7 @@ impl Calls {
 /// The ends of a message where they aren't those of its datagram. A HEP agent inside a PBX may know its own end of a request only as loopback or
 /// unspecified; the top Via says more of the sender, the Request-URI of the receiver
 /// (captures/lab-pbx-external-voicemail-hep).
-fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<(SocketAddr, SocketAddr)> {
+pub fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<(SocketAddr, SocketAddr)> {
     let Datagram { src, dst, .. } = *datagram;
     let nowhere = |end: SocketAddr| end.ip().is_unspecified() || NOWHERE.contains(&end.ip());
     match (nowhere(src), nowhere(dst)) {

@@ -37,6 +37,6 @@ mod timers;
 mod tracked;
 mod transaction;
 
-pub use calls::{Calls, Counters, Told};
+pub use calls::{Calls, Counters, Told, ends};
 pub use listening::{Ears, Sound};
 pub use office::is_scanner;

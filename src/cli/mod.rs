@@ -196,7 +196,9 @@ fn later_flag(command: &Command) -> Option<&'static str> {
 fn unknown(words: &[OsString]) -> ExitCode {
     let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if LATER.contains(&word.as_ref()) {
-        eprintln!("ringback: `{word}` comes with a later version; there are check, explain, learn and replay");
+        eprintln!(
+            "ringback: `{word}` comes with a later version; there are check, explain, learn and replay"
+        );
         return ExitCode::from(USAGE);
     }
     let close = |known: &&str| strsim::damerau_levenshtein(&word, known) <= (word.len() / 3).max(1);

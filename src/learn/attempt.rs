@@ -23,6 +23,8 @@ pub struct Attempt {
     pub called: User,
     /// The hash of its Call-ID.
     pub call: u64,
+    /// Hashes of ids that other legs of its call share, and of the Call-IDs its own may be derived from.
+    pub ids: Vec<u64>,
     /// How many hosts it went through: its Vias.
     pub vias: usize,
     /// Where its sender wants audio: the address and port as one hash; none without a description.
@@ -54,6 +56,8 @@ pub enum Link {
     CallId,
     /// Both have the same Call-ID, but what came in at one address left from another one.
     OtherAddress,
+    /// Both carry an id that legs of one call share, or the Call-ID of one is derived from the other's.
+    Ids,
     /// Both want audio at the same address.
     Media,
     /// Both are from the same number.
@@ -98,7 +102,9 @@ impl User {
         let digit = |c: char| c.is_ascii_digit();
         let code = |c: char| digit(c) || matches!(c, '*' | '#');
         match bare.chars().filter(|c| digit(*c)).count() {
-            7.. if bare.chars().all(|c| digit(c) || matches!(c, '-' | '.' | '(' | ')' | ' ')) => Shape::Outside,
+            7.. if bare.chars().all(|c| digit(c) || matches!(c, '-' | '.' | '(' | ')' | ' ')) => {
+                Shape::Outside
+            }
             _ if !bare.is_empty() && bare.len() <= MOST_SHORT && bare.chars().all(code) => Shape::Short,
             _ => Shape::Word,
         }
@@ -133,10 +139,11 @@ impl Attempt {
             caller: message.from().map(|from| User::read(from.uri().user())).unwrap_or_default(),
             called: target.map(|uri| User::read(uri.user())).unwrap_or_default(),
             call: read.call,
+            ids: ids(message, read),
             vias: message.vias().take(MOST_VIAS).count(),
             media: media(message, read.hash),
             diverted: diverted(message, read.reader),
-            target: target.is_some_and(|uri| uri.param(b"target").is_some() && uri.param(b"cause").is_some()),
+            target: target.is_some_and(|uri| uri.param(b"target").is_some() && is_cover(uri.param(b"cause"))),
             scans: scans(message),
             parent: None,
             rang: None,
@@ -167,7 +174,7 @@ impl Attempt {
     pub fn was_taken(&self) -> bool {
         self.rang.is_some()
             || self.answered.is_some()
-            || matches!(self.refused, Some((480 | 486 | 487 | 600 | 603, _)))
+            || matches!(self.refused, Some((301 | 302 | 480 | 486 | 487 | 600 | 603, _)))
     }
 
     /// When it was over without an answer; none if it was answered or isn't over.
@@ -190,6 +197,18 @@ pub struct Reading<'r> {
     pub hash: &'r dyn Fn(&[u8]) -> u64,
     /// How diversions are read.
     pub reader: &'r Reader<'r>,
+}
+
+fn ids(message: &Message<'_>, read: &Reading<'_>) -> Vec<u64> {
+    let profile = read.reader.profile;
+    let shared = profile.correlate.headers.iter().flat_map(|key| facts::shared(message, key));
+    let within = facts::within(message, profile);
+    shared.chain(within).take(MOST_IDS).map(|id| (read.hash)(id.as_bytes())).collect()
+}
+
+/// A cause that leads to voicemail; 380 is a translated number (RFC 8119).
+fn is_cover(cause: Option<&[u8]>) -> bool {
+    cause.is_some_and(|cause| cause != b"380")
 }
 
 /// The header that names somebody else than the Request-URI as called before.
@@ -218,6 +237,9 @@ const MOST_CHARS: usize = 64;
 
 /// An extension is no longer than this.
 const MOST_SHORT: usize = 6;
+
+/// So many ids of a message are kept.
+const MOST_IDS: usize = 8;
 
 /// So many Vias are counted.
 const MOST_VIAS: usize = 32;

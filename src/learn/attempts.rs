@@ -61,10 +61,12 @@ impl Attempts {
     pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>) -> bool {
         let Some(keys) = self.keys(datagram, message) else { return false };
         let mut answers = false;
+        let n = self.attempt_of(datagram, message, &keys);
+        let attempt = n.and_then(|n| self.all.get_mut(n));
         match (message.method(), message.status()) {
             (Method::Invite, None) if message.to_tag().is_none() => self.invite(datagram, message, &keys),
             (Method::Invite, Some(status)) => {
-                if let Some(attempt) = self.at_hop(keys.hop) {
+                if let Some(attempt) = attempt {
                     let before = attempt.answered;
                     attempt.response(datagram.at, status, message.sdp().is_some());
                     answers = before != attempt.answered;
@@ -72,12 +74,12 @@ impl Attempts {
             }
             (Method::Cancel, None) => {
                 let elsewhere = says_elsewhere(message);
-                if let Some(attempt) = self.at_hop(keys.hop) {
+                if let Some(attempt) = attempt {
                     attempt.cancelled.get_or_insert((datagram.at, elsewhere));
                 }
             }
             (Method::Bye, None) => {
-                if let Some(attempt) = self.by_dialog.get(&keys.dialog).and_then(|n| self.all.get_mut(*n)) {
+                if let Some(attempt) = attempt {
                     attempt.ended.get_or_insert(datagram.at);
                 }
             }
@@ -86,8 +88,21 @@ impl Attempts {
         answers
     }
 
-    fn at_hop(&mut self, hop: u64) -> Option<&mut Attempt> {
-        self.by_hop.get(&hop).and_then(|n| self.all.get_mut(*n))
+    /// The attempt a message belongs to. A capture agent may know its host by another address in what it sends
+    /// than in what it gets.
+    fn attempt_of(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: &Keys) -> Option<usize> {
+        if message.method() == Method::Bye {
+            return self.by_dialog.get(&keys.dialog).or_else(|| self.by_call.get(&keys.call)).copied();
+        }
+        if let Some(n) = self.by_hop.get(&keys.hop) {
+            return Some(*n);
+        }
+        let n = *self.by_transaction.get(&keys.transaction)?;
+        let (src, dst) = (datagram.src.ip().to_canonical(), datagram.dst.ip().to_canonical());
+        let ends = if message.status().is_some() { (dst, src) } else { (src, dst) };
+        let other = self.all.get(n).and_then(|attempt| alias((attempt.src, attempt.dst), ends));
+        self.aliases.extend(other.filter(|_| self.aliases.len() < MOST_ALIASES));
+        other.map(|_| n)
     }
 
     fn invite(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: &Keys) {
@@ -123,15 +138,17 @@ impl Attempts {
     /// that knows its host by another address.
     fn seen_before(&mut self, attempt: &Attempt, keys: &Keys) -> Option<usize> {
         let first = *self.by_transaction.get(&keys.transaction)?;
-        let other = alias(self.all.get(first)?, attempt).filter(|_| self.aliases.len() < MOST_ALIASES)?;
-        self.aliases.insert(other);
+        let same = self.all.get(first)?;
+        let other = alias((same.src, same.dst), (attempt.src, attempt.dst))?;
+        self.aliases.extend(Some(other).filter(|_| self.aliases.len() < MOST_ALIASES));
         Some(first)
     }
 
     /// The attempt that its sender got and sends on with this one: the surest sign counts, then the newest.
     fn parent(&self, attempt: &Attempt) -> Option<(usize, Link)> {
         let got = self.got.get(&attempt.src).into_iter().flatten().rev();
-        let open = got.filter_map(|n| self.all.get(*n).filter(|before| before.is_open()).map(|before| (*n, before)));
+        let open =
+            got.filter_map(|n| self.all.get(*n).filter(|before| before.is_open()).map(|before| (*n, before)));
         let links = open.filter_map(|(n, before)| linked(before, attempt).map(|link| (n, link)));
         let best = links.min_by_key(|(_, link)| *link as u8);
         best.or_else(|| self.through_other_address(attempt))
@@ -168,10 +185,10 @@ struct Keys {
 }
 
 /// The two addresses of one end, if the other end has one.
-fn alias(one: &Attempt, other: &Attempt) -> Option<(IpAddr, IpAddr)> {
-    match (one.src == other.src, one.dst == other.dst) {
-        (true, false) => Some((one.dst, other.dst)),
-        (false, true) => Some((one.src, other.src)),
+fn alias(one: (IpAddr, IpAddr), other: (IpAddr, IpAddr)) -> Option<(IpAddr, IpAddr)> {
+    match (one.0 == other.0, one.1 == other.1) {
+        (true, false) => Some((one.1, other.1)),
+        (false, true) => Some((one.0, other.0)),
         _ => None,
     }
 }
@@ -183,6 +200,9 @@ fn linked(before: &Attempt, next: &Attempt) -> Option<Link> {
     }
     if before.cancelled.is_some() {
         return None;
+    }
+    if next.ids.iter().any(|id| before.ids.contains(id) || *id == before.call) {
+        return Some(Link::Ids);
     }
     if before.media.is_some() && before.media == next.media {
         return Some(Link::Media);

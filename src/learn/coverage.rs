@@ -75,4 +75,4 @@ fn rang_before(trees: &Trees<'_>, n: usize) -> Option<Span> {
 }
 
 /// Nobody picks up that fast; a recorder does.
-const AT_ONCE: Span = Span::from_secs(1);
+pub(super) const AT_ONCE: Span = Span::from_secs(1);

@@ -63,6 +63,11 @@ impl Habits {
         for (n, root) in trees.roots() {
             habits.call(trees, roles, n, root);
         }
+        for attempt in trees.all.iter().filter(|attempt| !attempt.scans) {
+            if roles.of(attempt.src).is_none() || roles.of(attempt.dst).is_none() {
+                habits.unclear(attempt);
+            }
+        }
         for round in &trees.rounds {
             let members: Vec<&Attempt> = round.members.iter().filter_map(|n| trees.all.get(*n)).collect();
             let from_pbx = members.first().is_some_and(|first| roles.of(first.src) == Some(Role::Pbx));
@@ -111,7 +116,6 @@ impl Habits {
                 let out = leaves.iter().any(|leaf| roles.of(leaf.dst) == Some(Role::Trunk));
                 self.outbound += u64::from(out);
             }
-            (None, _) | (_, None) => self.unclear(root),
             _ => {}
         }
     }
@@ -150,7 +154,8 @@ fn embedded(parent: &Attempt, members: &[&Attempt]) -> Option<Span> {
     let answered = parent.answered?;
     let first = members.first()?.at;
     let all_over = members.iter().all(|member| {
-        member.cancelled.is_some() && member.given_up().is_some_and(|over| apart(over.since(answered)) <= GIVING_UP)
+        member.cancelled.is_some()
+            && member.given_up().is_some_and(|over| apart(over.since(answered)) <= GIVING_UP)
     });
     all_over.then(|| answered.since(first))
 }
@@ -165,7 +170,9 @@ fn apart(span: Span) -> Span {
 
 /// The ring time that at least three of these agree on within a second, and how many do.
 pub fn agreed(times: &[Span]) -> Option<(Span, usize)> {
-    let near = |time: &Span| times.iter().filter(|other: &&Span| apart(between(**other, *time)) <= Span::from_secs(1)).count();
+    let near = |time: &Span| {
+        times.iter().filter(|other: &&Span| apart(between(**other, *time)) <= Span::from_secs(1)).count()
+    };
     let best = times.iter().map(|time| (near(time), std::cmp::Reverse(*time))).max()?;
     (best.0 >= 3).then_some((best.1.0, best.0))
 }

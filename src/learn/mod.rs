@@ -19,10 +19,11 @@ mod roles;
 mod tree;
 mod written;
 
+use crate::call;
 use crate::flow::{Flow, Piece};
 use crate::settings::Profile;
 use crate::time::Timestamp;
-use crate::wire::packet::Packet;
+use crate::wire::packet::{Datagram, Packet};
 use crate::wire::sip;
 
 use attempts::Attempts;
@@ -90,6 +91,8 @@ impl Seen {
     fn piece(&mut self, piece: Piece<'_>) {
         let Piece::Message(datagram) = piece else { return };
         let Ok(message) = sip::Message::parse(datagram.payload) else { return };
+        let (src, dst) = call::ends(&datagram, &message).unwrap_or((datagram.src, datagram.dst));
+        let datagram = Datagram { src, dst, ..datagram };
         if self.attempts.message(&datagram, &message) {
             self.described.answer(&message);
         }

@@ -162,7 +162,12 @@ impl Draft<'_> {
         let value = pilots.keys().map(|pilot| regex_lite::escape(pilot.text())).collect();
         let all: u64 = pilots.values().sum();
         let source = self.source(all, all + self.weak_covers(), "calls to voicemail");
-        self.out.keys.push(Key { name: "roles.voicemail_pilots", value: Value::Texts(value), because, source });
+        self.out.keys.push(Key {
+            name: "roles.voicemail_pilots",
+            value: Value::Texts(value),
+            because,
+            source,
+        });
     }
 
     fn weak_covers(&self) -> u64 {
@@ -180,7 +185,8 @@ impl Draft<'_> {
         if known.is_empty() {
             return;
         }
-        let because = known.iter().map(|(number, count)| format!("{number}: {}", counted(*count, "call"))).collect();
+        let because =
+            known.iter().map(|(number, count)| format!("{number}: {}", counted(*count, "call"))).collect();
         let calls = known.iter().map(|(_, count)| count).sum();
         let value = Value::Texts(known.into_iter().map(|(number, _)| number).collect());
         let source = self.source(calls, self.known.habits.inbound, "inbound calls");
@@ -196,7 +202,8 @@ impl Draft<'_> {
         }
         let mut headers: Vec<(&String, &u64)> = by.iter().collect();
         headers.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
-        let because = headers.iter().map(|(name, count)| format!("{name}: on {count} of {legs} legs to voicemail"));
+        let because =
+            headers.iter().map(|(name, count)| format!("{name}: on {count} of {legs} legs to voicemail"));
         let because = because.collect();
         let value = Value::Texts(headers.into_iter().map(|(name, _)| name.clone()).collect());
         let source = self.source(told, legs, "legs to voicemail");
@@ -209,7 +216,10 @@ impl Draft<'_> {
         if let Some((time, count)) = habits::agreed(&times) {
             let seconds = (time.as_millis().saturating_add(500)) / 1_000;
             if (1..=600).contains(&seconds) {
-                let because = vec![format!("{count} of {} came to voicemail {seconds} s after the first ring, within 1 s", counted(times.len() as u64, "call"))];
+                let because = vec![format!(
+                    "{count} of {} came to voicemail {seconds} s after the first ring, within 1 s",
+                    counted(times.len() as u64, "call")
+                )];
                 let source = self.source(count as u64, times.len() as u64, "calls that came to voicemail");
                 let value = Value::Wholes(vec![seconds]);
                 self.out.keys.push(Key { name: "coverage.ring_seconds", value, because, source });
@@ -217,7 +227,11 @@ impl Draft<'_> {
         }
         let embedded = habits.embedded.len() as u64;
         let (word, count, why) = if embedded > 0 {
-            ("embedded", embedded, "the PBX answered the caller as it gave up its phones, and sent no leg to voicemail")
+            (
+                "embedded",
+                embedded,
+                "the PBX answered the caller as it gave up its phones, and sent no leg to voicemail",
+            )
         } else {
             ("b2bua", habits.own_leg, "voicemail was reached by a leg of the PBX's own")
         };
@@ -225,7 +239,12 @@ impl Draft<'_> {
         if count >= ENOUGH && count == all {
             let because = vec![format!("{}: {why}", counted(count, "call"))];
             let source = self.source(count, all, "calls that came to voicemail");
-            self.out.keys.push(Key { name: "coverage.style", value: Value::Text(word.to_owned()), because, source });
+            self.out.keys.push(Key {
+                name: "coverage.style",
+                value: Value::Text(word.to_owned()),
+                because,
+                source,
+            });
         } else if all > 0 {
             self.out.questions.push(format!(
                 "How do calls come to voicemail? Of {}, the PBX answered {embedded} itself, {} went by a leg of its own \
@@ -243,9 +262,18 @@ impl Draft<'_> {
             (ENOUGH.., 0) => ("hint", right, "as another phone answered"),
             _ => return,
         };
-        let because = vec![format!("{} with \"completed elsewhere\" {why}, of {}", counted(count, "CANCEL"), right + wrong)];
+        let because = vec![format!(
+            "{} with \"completed elsewhere\" {why}, of {}",
+            counted(count, "CANCEL"),
+            right + wrong
+        )];
         let source = self.source(count, right + wrong, "CANCELs that say so");
-        self.out.keys.push(Key { name: "coverage.elsewhere", value: Value::Text(word.to_owned()), because, source });
+        self.out.keys.push(Key {
+            name: "coverage.elsewhere",
+            value: Value::Text(word.to_owned()),
+            because,
+            source,
+        });
     }
 
     fn codecs(&mut self) {
@@ -255,7 +283,8 @@ impl Draft<'_> {
         }
         let mut codecs: Vec<(&String, &u64)> = described.codecs.iter().collect();
         codecs.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
-        let because = codecs.iter().map(|(name, count)| format!("{name}: {}", counted(**count, "answer"))).collect();
+        let because =
+            codecs.iter().map(|(name, count)| format!("{name}: {}", counted(**count, "answer"))).collect();
         let count = described.codecs.values().sum();
         let value = Value::Texts(codecs.into_iter().map(|(name, _)| name.clone()).collect());
         let source = self.source(count, described.answers, "answers with audio");
@@ -265,9 +294,14 @@ impl Draft<'_> {
     /// The signs of a host, in words.
     fn signs(&self, addr: IpAddr, role: Role) -> String {
         let signs = self.known.roles.signs.get(&addr).and_then(|signs| signs.get(&role));
-        let words: Vec<String> = signs.into_iter().flatten().map(|(sign, count)| sign.words(*count)).collect();
+        let words: Vec<String> =
+            signs.into_iter().flatten().map(|(sign, count)| sign.words(*count)).collect();
         let against = self.known.roles.against(addr, role);
-        let but = if against > 0 && role != Role::Pbx { format!("; {against} signs of something else") } else { String::new() };
+        let but = if against > 0 && role != Role::Pbx {
+            format!("; {against} signs of something else")
+        } else {
+            String::new()
+        };
         let agent = self.known.hosts.host(addr).and_then(|host| host.agent.as_deref());
         let named = agent.map(|agent| format!(" ({})", clean(agent))).unwrap_or_default();
         format!("{addr}{named}: {}{but}", words.join(", "))
@@ -275,7 +309,8 @@ impl Draft<'_> {
 
     fn source_of(&self, hosts: &BTreeSet<IpAddr>, role: Role) -> String {
         let right: u64 = hosts.iter().map(|addr| self.known.roles.count(*addr, role)).sum();
-        let against = |addr: &IpAddr| if role == Role::Pbx { 0 } else { self.known.roles.against(*addr, role) };
+        let against =
+            |addr: &IpAddr| if role == Role::Pbx { 0 } else { self.known.roles.against(*addr, role) };
         let wrong: u64 = hosts.iter().map(against).sum();
         self.source(right, right + wrong, "signs")
     }
@@ -297,7 +332,8 @@ impl Draft<'_> {
         if habits.at_once + habits.in_turn > 0 {
             note(format!(
                 "Hunting: phones rang all at once in {}, one after the other in {}.",
-                counted(habits.at_once, "call"), counted(habits.in_turn, "call")
+                counted(habits.at_once, "call"),
+                counted(habits.in_turn, "call")
             ));
         }
         if habits.elsewhere_unsaid > 0 {
@@ -305,16 +341,23 @@ impl Draft<'_> {
             note(format!("A phone was cancelled {count} as another one answered and wasn't told so."));
         }
         if known.tls > 0 {
-            note(format!("Encrypted signalling: {} of TLS, which can't be read.", counted(known.tls, "stream")));
+            note(format!(
+                "Encrypted signalling: {} of TLS, which can't be read.",
+                counted(known.tls, "stream")
+            ));
         }
         if known.described.encrypted > 0 {
             note(format!(
                 "Encrypted media: {} of {} (SAVP), which can't be heard.",
-                known.described.encrypted, counted(known.described.answers, "answer")
+                known.described.encrypted,
+                counted(known.described.answers, "answer")
             ));
         }
         if known.beyond > 0 {
-            note(format!("{} came after there was no more room and weren't looked at.", counted(known.beyond, "INVITE")));
+            note(format!(
+                "{} came after there was no more room and weren't looked at.",
+                counted(known.beyond, "INVITE")
+            ));
         }
     }
 }
@@ -352,7 +395,8 @@ impl Draft<'_> {
             );
         } else if habits.answered >= 10 && habits.with_phone.saturating_mul(10) < habits.answered {
             questions.push(
-                "Phones are seen in few answered calls. Do the others not speak SIP, or pass by this tap?".to_owned(),
+                "Phones are seen in few answered calls. Do the others not speak SIP, or pass by this tap?"
+                    .to_owned(),
             );
         }
         for (user, count) in habits.lines.iter().take(MOST_ASKED) {
@@ -360,7 +404,9 @@ impl Draft<'_> {
             let what = if user.shape() == Shape::Word { "No number" } else { "Whose line is" };
             let calls = counted(*count, "call");
             match what {
-                "No number" => questions.push(format!("What is {number:?} ({calls} from the trunk)? It is no number.")),
+                "No number" => {
+                    questions.push(format!("What is {number:?} ({calls} from the trunk)? It is no number."))
+                }
                 _ => questions.push(format!("{what} {number} ({calls})? Give it a [[line]] with its owner.")),
             }
         }
@@ -368,7 +414,9 @@ impl Draft<'_> {
             questions.push(format!("And whose are {} more numbers?", habits.lines.len() - MOST_ASKED));
         }
         if self.known.tls > 0 {
-            questions.push("Can the PBX or its SBC send HEP? What is in TLS can't be learnt from a tap.".to_owned());
+            questions.push(
+                "Can the PBX or its SBC send HEP? What is in TLS can't be learnt from a tap.".to_owned(),
+            );
         }
         self.out.questions.append(&mut questions);
     }
@@ -381,10 +429,14 @@ impl Draft<'_> {
             };
             let what = format!(
                 "{} {src} -> {dst} (from {}; to {})",
-                counted(calls.calls, "call"), shown(&calls.callers), shown(&calls.called)
+                counted(calls.calls, "call"),
+                shown(&calls.callers),
+                shown(&calls.called)
             );
             let question = match (known.roles.of(*src), known.roles.of(*dst)) {
-                (None, None) => format!("Which of {src} and {dst} is the PBX, and what is the other? Nothing tells: {what}."),
+                (None, None) => format!(
+                    "Which of {src} and {dst} is the PBX, and what is the other? Nothing tells: {what}."
+                ),
                 (None, Some(_)) => format!("What is {src}? {what}."),
                 _ => format!("What is {dst}? {what}."),
             };
@@ -395,11 +447,13 @@ impl Draft<'_> {
                 let said: Vec<String> = signs
                     .iter()
                     .map(|(role, signs)| {
-                        let words: Vec<String> = signs.iter().map(|(sign, count)| sign.words(*count)).collect();
+                        let words: Vec<String> =
+                            signs.iter().map(|(sign, count)| sign.words(*count)).collect();
                         format!("{}: {}", role.word(), words.join(", "))
                     })
                     .collect();
-                questions.push(format!("What is {addr}? Its signs contradict each other: {}.", said.join("; ")));
+                questions
+                    .push(format!("What is {addr}? Its signs contradict each other: {}.", said.join("; ")));
             }
         }
     }
@@ -408,12 +462,15 @@ impl Draft<'_> {
         let roles = self.known.roles;
         let pilots = roles.pilots();
         let mut asked: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
-        for covered in roles.covered.iter().filter(|covered| covered.weak && !pilots.contains_key(&covered.pilot)) {
+        for covered in
+            roles.covered.iter().filter(|covered| covered.weak && !pilots.contains_key(&covered.pilot))
+        {
             *asked.entry((clean(covered.pilot.text()), covered.host)).or_default() += 1;
         }
         for ((pilot, host), count) in asked.iter().take(MOST_ASKED) {
             questions.push(format!(
-                "Is {pilot} at {host} voicemail? It answered {} that others had let ring.", counted(*count, "call")
+                "Is {pilot} at {host} voicemail? It answered {} that others had let ring.",
+                counted(*count, "call")
             ));
         }
         if pilots.is_empty() && asked.is_empty() {

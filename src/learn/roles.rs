@@ -165,7 +165,8 @@ impl Roles {
             }
             let from_outside = root.caller.shape() == Shape::Outside;
             let to_outside = root.called.shape() == Shape::Outside;
-            let one_says = |this, other| (is_pbx(this) && !is_pbx(other)) || (is_trunk(other) && !is_trunk(this));
+            let one_says =
+                |this, other| (is_pbx(this) && !is_pbx(other)) || (is_trunk(other) && !is_trunk(this));
             if from_outside && one_says(root.dst, root.src) {
                 self.saw(root.dst, Role::Pbx, Sign::SaysSo);
             } else if to_outside && one_says(root.src, root.dst) {
@@ -199,10 +200,15 @@ impl Roles {
                         self.saw(root.dst, Role::Trunk, Sign::ToOutside);
                     }
                 }
-                Shape::Outside if self.is_pbx(root.dst) => {
+                shape @ (Shape::Outside | Shape::Word) if self.is_pbx(root.dst) => {
                     let inside = leaves.iter().any(|leaf| leaf.called.shape() != Shape::Outside);
                     let back = leaves.iter().any(|leaf| leaf.dst == root.src);
-                    if leaves.is_empty() || inside || back {
+                    // Nobody in particular who calls a number that is an extension comes from outside too.
+                    let outside = match shape {
+                        Shape::Outside => leaves.is_empty() || inside || back,
+                        _ => inside && root.called.shape() == Shape::Outside,
+                    };
+                    if outside {
                         self.saw(root.src, Role::Trunk, Sign::FromOutside);
                     }
                 }
@@ -226,7 +232,11 @@ impl Roles {
     fn find_second_pbx(&mut self, trees: &Trees<'_>) {
         for (_, root) in trees.roots() {
             let from_trunk = self.of(root.src) == Some(Role::Trunk);
-            if from_trunk && self.of(root.dst).is_none_or(|role| role == Role::Pbx) && root.was_taken() {
+            let may = match self.of(root.dst) {
+                None => root.called.shape() == Shape::Outside,
+                Some(role) => role == Role::Pbx,
+            };
+            if from_trunk && may && root.was_taken() {
                 self.saw(root.dst, Role::Pbx, Sign::GotFromTrunk);
             }
         }
@@ -242,7 +252,9 @@ impl Roles {
         for (n, attempt) in trees.all.iter().enumerate().filter(|(_, attempt)| !attempt.scans) {
             if self.is_pbx(attempt.src) && !self.is_pbx(attempt.dst) {
                 let short = attempt.called.shape() != Shape::Outside;
-                if short && !is_emergency(&attempt.called) && !pilots.contains(&attempt.called) && attempt.was_taken() {
+                let rang =
+                    attempt.was_taken() && attempt.answer_time().is_none_or(|time| time > coverage::AT_ONCE);
+                if short && !is_emergency(&attempt.called) && !pilots.contains(&attempt.called) && rang {
                     self.saw(attempt.dst, Role::Phone, Sign::Rung);
                 }
             }
@@ -282,7 +294,10 @@ impl Roles {
 
 /// A short number that goes to the trunk.
 fn is_emergency(called: &User) -> bool {
-    matches!(called.text(), "911" | "112" | "933" | "999" | "988" | "411" | "611" | "811" | "711" | "211" | "311")
+    matches!(
+        called.text(),
+        "911" | "112" | "933" | "999" | "988" | "411" | "611" | "811" | "711" | "211" | "311"
+    )
 }
 
 /// A role is clear with so many signs for it for each against it.

@@ -43,7 +43,8 @@ impl<'a> Trees<'a> {
             .collect();
         rounds.extend(loose(all, &children));
         let places = rounds.iter().enumerate();
-        let round_of = places.flat_map(|(n, round)| round.members.iter().map(move |member| (*member, n))).collect();
+        let round_of =
+            places.flat_map(|(n, round)| round.members.iter().map(move |member| (*member, n))).collect();
         Trees { all, children, rounds, round_of }
     }
 
