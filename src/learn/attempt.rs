@@ -68,16 +68,22 @@ pub enum Link {
 
 /// A user part, percent signs decoded, parameters cut, at most 64 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct User(String);
+pub struct User {
+    text: String,
+    shape: Shape,
+    /// The last seven digits of a number.
+    tail: Option<[u8; 7]>,
+}
 
 /// What a user part looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
     /// A number of the telephone network: seven digits or more.
     Outside,
     /// An extension or code: up to six digits, with `*` and `#`.
     Short,
     /// Anything else: a name, nobody.
+    #[default]
     Word,
 }
 
@@ -88,44 +94,46 @@ impl User {
         let decoded = unescape(raw);
         let bare = decoded.split(|byte| *byte == b';').next().unwrap_or_default();
         let text = String::from_utf8_lossy(bare);
-        User(text.chars().filter(|c| !c.is_control()).take(MOST_CHARS).collect())
+        let text: String = text.chars().filter(|c| !c.is_control()).take(MOST_CHARS).collect();
+        User { shape: shape(&text), tail: tail(&text), text }
     }
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What it looks like.
     pub fn shape(&self) -> Shape {
-        let bare = self.0.strip_prefix('+').unwrap_or(&self.0);
-        let digit = |c: char| c.is_ascii_digit();
-        let code = |c: char| digit(c) || matches!(c, '*' | '#');
-        match bare.chars().filter(|c| digit(*c)).count() {
-            7.. if bare.chars().all(|c| digit(c) || matches!(c, '-' | '.' | '(' | ')' | ' ')) => {
-                Shape::Outside
-            }
-            _ if !bare.is_empty() && bare.len() <= MOST_SHORT && bare.chars().all(code) => Shape::Short,
-            _ => Shape::Word,
-        }
+        self.shape
     }
 
     /// Whether two stand for the same party: equal, or numbers with the same last seven digits.
     pub fn is(&self, other: &User) -> bool {
-        if self.shape() == Shape::Word || other.shape() == Shape::Word {
-            return false;
-        }
-        self.0 == other.0 || matches!((self.tail(), other.tail()), (Some(a), Some(b)) if a == b)
+        let somebody = self.shape != Shape::Word && other.shape != Shape::Word;
+        somebody && (self.text == other.text || (self.tail.is_some() && self.tail == other.tail))
     }
+}
 
-    fn tail(&self) -> Option<[u8; 7]> {
-        let mut digits = self.0.bytes().rev().filter(u8::is_ascii_digit);
-        let mut tail = [0; 7];
-        for place in &mut tail {
-            *place = digits.next()?;
-        }
-        Some(tail)
+fn shape(text: &str) -> Shape {
+    let bare = text.strip_prefix('+').unwrap_or(text);
+    let digit = |c: char| c.is_ascii_digit();
+    let number = |c: char| digit(c) || matches!(c, '-' | '.' | '(' | ')' | ' ');
+    let code = |c: char| digit(c) || matches!(c, '*' | '#');
+    match bare.chars().filter(|c| digit(*c)).count() {
+        7.. if bare.chars().all(number) => Shape::Outside,
+        _ if !bare.is_empty() && bare.len() <= MOST_SHORT && bare.chars().all(code) => Shape::Short,
+        _ => Shape::Word,
     }
+}
+
+fn tail(text: &str) -> Option<[u8; 7]> {
+    let mut digits = text.bytes().rev().filter(u8::is_ascii_digit);
+    let mut tail = [0; 7];
+    for place in &mut tail {
+        *place = digits.next()?;
+    }
+    Some(tail)
 }
 
 impl Attempt {

@@ -45,7 +45,7 @@ pub fn covered(trees: &Trees<'_>, trunks: &BTreeSet<IpAddr>) -> Vec<Covered> {
                 return None;
             }
             let enough = attempt.target || (at_once && diverted);
-            let some = (at_once && after_others) || (diverted && after_others);
+            let some = (at_once || diverted) && after_others;
             if !enough && !some {
                 return None;
             }

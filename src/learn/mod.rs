@@ -15,8 +15,10 @@ mod habits;
 mod hosts;
 mod nets;
 mod proposal;
+mod questions;
 mod roles;
 mod tree;
+mod words;
 mod written;
 
 use crate::call;
@@ -99,3 +101,6 @@ impl Seen {
         self.hosts.message(&datagram, &message, &self.profiles);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::attempt::Shape;
 use super::described::Described;
 use super::habits::{self, Habits};
 use super::hosts::Hosts;
 use super::nets;
-use super::roles::{Role, Roles, Sign};
+use super::questions;
+use super::roles::{Role, Roles};
+use super::words::{clean, counted, listed};
 use crate::phone::Number;
 use crate::time::Span;
 
@@ -84,8 +85,8 @@ pub(super) fn propose(known: &Known<'_>) -> Proposal {
     draft.coverage();
     draft.elsewhere();
     draft.codecs();
-    draft.notes();
-    draft.questions();
+    draft.out.notes = questions::notes(known);
+    draft.out.questions.extend(questions::questions(known));
     draft.out
 }
 
@@ -294,8 +295,7 @@ impl Draft<'_> {
     /// The signs of a host, in words.
     fn signs(&self, addr: IpAddr, role: Role) -> String {
         let signs = self.known.roles.signs.get(&addr).and_then(|signs| signs.get(&role));
-        let words: Vec<String> =
-            signs.into_iter().flatten().map(|(sign, count)| sign.words(*count)).collect();
+        let words = signs.map(listed).unwrap_or_default();
         let against = self.known.roles.against(addr, role);
         let but = if against > 0 && role != Role::Pbx {
             format!("; {against} signs of something else")
@@ -304,7 +304,7 @@ impl Draft<'_> {
         };
         let agent = self.known.hosts.host(addr).and_then(|host| host.agent.as_deref());
         let named = agent.map(|agent| format!(" ({})", clean(agent))).unwrap_or_default();
-        format!("{addr}{named}: {}{but}", words.join(", "))
+        format!("{addr}{named}: {words}{but}")
     }
 
     fn source_of(&self, hosts: &BTreeSet<IpAddr>, role: Role) -> String {
@@ -318,197 +318,7 @@ impl Draft<'_> {
     fn source(&self, right: u64, of: u64, what: &str) -> String {
         format!("learn: {right} of {of} {what} in {}", counted(self.known.captures as u64, "capture"))
     }
-
-    fn notes(&mut self) {
-        let (habits, known) = (self.known.habits, self.known);
-        let mut note = |text: String| self.out.notes.push(text);
-        if habits.answered > 0 {
-            let share = habits.with_phone.saturating_mul(100) / habits.answered;
-            note(format!(
-                "Phones are seen in {} of {} answered calls from the trunk ({share} %).",
-                habits.with_phone, habits.answered
-            ));
-        }
-        if habits.at_once + habits.in_turn > 0 {
-            note(format!(
-                "Hunting: phones rang all at once in {}, one after the other in {}.",
-                counted(habits.at_once, "call"),
-                counted(habits.in_turn, "call")
-            ));
-        }
-        if habits.elsewhere_unsaid > 0 {
-            let count = counted(habits.elsewhere_unsaid, "time");
-            note(format!("A phone was cancelled {count} as another one answered and wasn't told so."));
-        }
-        if known.tls > 0 {
-            note(format!(
-                "Encrypted signalling: {} of TLS, which can't be read.",
-                counted(known.tls, "stream")
-            ));
-        }
-        if known.described.encrypted > 0 {
-            note(format!(
-                "Encrypted media: {} of {} (SAVP), which can't be heard.",
-                known.described.encrypted,
-                counted(known.described.answers, "answer")
-            ));
-        }
-        if known.beyond > 0 {
-            note(format!(
-                "{} came after there was no more room and weren't looked at.",
-                counted(known.beyond, "INVITE")
-            ));
-        }
-    }
-}
-
-impl Sign {
-    fn words(self, count: u64) -> String {
-        let calls = counted(count, "call");
-        match self {
-            Sign::SentOn => format!("sent {calls} on"),
-            Sign::RangSeveral => format!("rang several hosts for one caller in {calls}"),
-            Sign::Registrar => "several hosts register with it".to_owned(),
-            Sign::OtherAddress => "seen in the place of another address".to_owned(),
-            Sign::GotFromTrunk => format!("got {calls} from the trunk"),
-            Sign::SaysSo => format!("by what the two ends of {calls} say of themselves"),
-            Sign::FromOutside => format!("{calls} of outside numbers came from it"),
-            Sign::ToOutside => format!("{calls} to outside numbers went to it"),
-            Sign::Registered => "the PBX registers with it".to_owned(),
-            Sign::Rung => format!("rung in {calls}"),
-            Sign::CalledAsExtension => format!("made {calls} as an extension"),
-            Sign::Registers => "registers with the PBX".to_owned(),
-            Sign::Covered => format!("answered {calls} on behalf of others"),
-        }
-    }
-}
-
-impl Draft<'_> {
-    fn questions(&mut self) {
-        let mut questions = Vec::new();
-        self.ask_about_hosts(&mut questions);
-        self.ask_about_voicemail(&mut questions);
-        let habits = self.known.habits;
-        if self.known.roles.all(Role::Phone).is_empty() {
-            questions.push(
-                "No phone is seen. Where are they (roles.phone_nets), or do they not speak SIP?".to_owned(),
-            );
-        } else if habits.answered >= 10 && habits.with_phone.saturating_mul(10) < habits.answered {
-            questions.push(
-                "Phones are seen in few answered calls. Do the others not speak SIP, or pass by this tap?"
-                    .to_owned(),
-            );
-        }
-        for (user, count) in habits.lines.iter().take(MOST_ASKED) {
-            let number = clean(user.text());
-            let what = if user.shape() == Shape::Word { "No number" } else { "Whose line is" };
-            let calls = counted(*count, "call");
-            match what {
-                "No number" => {
-                    questions.push(format!("What is {number:?} ({calls} from the trunk)? It is no number."))
-                }
-                _ => questions.push(format!("{what} {number} ({calls})? Give it a [[line]] with its owner.")),
-            }
-        }
-        if habits.lines.len() > MOST_ASKED {
-            questions.push(format!("And whose are {} more numbers?", habits.lines.len() - MOST_ASKED));
-        }
-        if self.known.tls > 0 {
-            questions.push(
-                "Can the PBX or its SBC send HEP? What is in TLS can't be learnt from a tap.".to_owned(),
-            );
-        }
-        self.out.questions.append(&mut questions);
-    }
-
-    fn ask_about_hosts(&self, questions: &mut Vec<String>) {
-        let known = self.known;
-        for ((src, dst), calls) in known.habits.unclear.iter().take(MOST_ASKED) {
-            let shown = |users: &BTreeSet<super::attempt::User>| {
-                users.iter().map(|user| clean(user.text())).collect::<Vec<_>>().join(", ")
-            };
-            let what = format!(
-                "{} {src} -> {dst} (from {}; to {})",
-                counted(calls.calls, "call"),
-                shown(&calls.callers),
-                shown(&calls.called)
-            );
-            let question = match (known.roles.of(*src), known.roles.of(*dst)) {
-                (None, None) => format!(
-                    "Which of {src} and {dst} is the PBX, and what is the other? Nothing tells: {what}."
-                ),
-                (None, Some(_)) => format!("What is {src}? {what}."),
-                _ => format!("What is {dst}? {what}."),
-            };
-            questions.push(question);
-        }
-        for (addr, signs) in &known.roles.signs {
-            if known.roles.of(*addr).is_none() {
-                let said: Vec<String> = signs
-                    .iter()
-                    .map(|(role, signs)| {
-                        let words: Vec<String> =
-                            signs.iter().map(|(sign, count)| sign.words(*count)).collect();
-                        format!("{}: {}", role.word(), words.join(", "))
-                    })
-                    .collect();
-                questions
-                    .push(format!("What is {addr}? Its signs contradict each other: {}.", said.join("; ")));
-            }
-        }
-    }
-
-    fn ask_about_voicemail(&self, questions: &mut Vec<String>) {
-        let roles = self.known.roles;
-        let pilots = roles.pilots();
-        let mut asked: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
-        for covered in
-            roles.covered.iter().filter(|covered| covered.weak && !pilots.contains_key(&covered.pilot))
-        {
-            *asked.entry((clean(covered.pilot.text()), covered.host)).or_default() += 1;
-        }
-        for ((pilot, host), count) in asked.iter().take(MOST_ASKED) {
-            questions.push(format!(
-                "Is {pilot} at {host} voicemail? It answered {} that others had let ring.",
-                counted(*count, "call")
-            ));
-        }
-        if pilots.is_empty() && asked.is_empty() {
-            questions.push(
-                "No call to a voicemail pilot was seen. Is there one (roles.voicemail_pilots), or is voicemail in the PBX?"
-                    .to_owned(),
-            );
-        }
-    }
-}
-
-impl Role {
-    fn word(self) -> &'static str {
-        match self {
-            Role::Pbx => "PBX",
-            Role::Trunk => "trunk",
-            Role::Phone => "phone",
-            Role::Voicemail => "voicemail",
-        }
-    }
-}
-
-/// `1 call`, `3 calls`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Text from outside as it may stand in a comment: no control characters, nothing that steers the direction of text.
-fn clean(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A habit is one that was seen so often.
 const ENOUGH: u64 = 2;
-
-/// So many questions of a kind.
-const MOST_ASKED: usize = 20;

@@ -194,25 +194,12 @@ impl Roles {
     fn find_trunks(&mut self, trees: &Trees<'_>, hosts: &Hosts) {
         for (n, root) in trees.roots() {
             let leaves: Vec<&Attempt> = trees.leaves(n).iter().filter_map(|n| trees.all.get(*n)).collect();
-            match root.caller.shape() {
-                _ if self.is_pbx(root.src) => {
-                    if root.called.shape() == Shape::Outside && !self.is_pbx(root.dst) {
-                        self.saw(root.dst, Role::Trunk, Sign::ToOutside);
-                    }
-                }
-                shape @ (Shape::Outside | Shape::Word) if self.is_pbx(root.dst) => {
-                    let inside = leaves.iter().any(|leaf| leaf.called.shape() != Shape::Outside);
-                    let back = leaves.iter().any(|leaf| leaf.dst == root.src);
-                    // Nobody in particular who calls a number that is an extension comes from outside too.
-                    let outside = match shape {
-                        Shape::Outside => leaves.is_empty() || inside || back,
-                        _ => inside && root.called.shape() == Shape::Outside,
-                    };
-                    if outside {
-                        self.saw(root.src, Role::Trunk, Sign::FromOutside);
-                    }
-                }
-                _ => {}
+            let goes_out = self.is_pbx(root.src) && root.called.shape() == Shape::Outside;
+            if goes_out && !self.is_pbx(root.dst) {
+                self.saw(root.dst, Role::Trunk, Sign::ToOutside);
+            }
+            if !self.is_pbx(root.src) && self.is_pbx(root.dst) && comes_from_outside(root, &leaves) {
+                self.saw(root.src, Role::Trunk, Sign::FromOutside);
             }
             for leaf in leaves.iter().filter(|leaf| leaf.called.shape() == Shape::Outside) {
                 let out = root.caller.shape() == Shape::Short || !leaf.called.is(&root.called);
@@ -221,8 +208,8 @@ impl Roles {
                 }
             }
         }
-        for (addr, host) in hosts.iter().filter(|(addr, _)| !self.is_pbx(*addr)).collect::<Vec<_>>() {
-            if host.registered.keys().any(|client| self.is_pbx(*client)) {
+        for (addr, host) in hosts.iter() {
+            if !self.is_pbx(addr) && host.registered.keys().any(|client| self.is_pbx(*client)) {
                 self.saw(addr, Role::Trunk, Sign::Registered);
             }
         }
@@ -250,20 +237,14 @@ impl Roles {
             }
         }
         for (n, attempt) in trees.all.iter().enumerate().filter(|(_, attempt)| !attempt.scans) {
-            if self.is_pbx(attempt.src) && !self.is_pbx(attempt.dst) {
-                let short = attempt.called.shape() != Shape::Outside;
-                let rang =
-                    attempt.was_taken() && attempt.answer_time().is_none_or(|time| time > coverage::AT_ONCE);
-                if short && !is_emergency(&attempt.called) && !pilots.contains(&attempt.called) && rang {
-                    self.saw(attempt.dst, Role::Phone, Sign::Rung);
-                }
+            let out = self.is_pbx(attempt.src) && !self.is_pbx(attempt.dst);
+            if out && rings_a_phone(attempt) && !pilots.contains(&attempt.called) {
+                self.saw(attempt.dst, Role::Phone, Sign::Rung);
             }
             let counts = attempt.was_taken() || trees.is_sent_on(n);
-            if self.is_pbx(attempt.dst) && !self.is_pbx(attempt.src) && counts {
-                match attempt.caller.shape() {
-                    Shape::Short => self.saw(attempt.src, Role::Phone, Sign::CalledAsExtension),
-                    Shape::Outside | Shape::Word => {}
-                }
+            let comes_in = self.is_pbx(attempt.dst) && !self.is_pbx(attempt.src);
+            if comes_in && counts && attempt.caller.shape() == Shape::Short {
+                self.saw(attempt.src, Role::Phone, Sign::CalledAsExtension);
             }
         }
         let with_pbx = hosts.iter().filter(|(addr, _)| self.is_pbx(*addr));
@@ -276,20 +257,42 @@ impl Roles {
     /// A host has the role that all its signs speak for, or nearly all of many.
     fn settle(&mut self) {
         let mut settled = BTreeMap::new();
+        let trunk = self.signs.keys().map(|addr| self.count(*addr, Role::Trunk)).max().unwrap_or_default();
         for (addr, signs) in &self.signs {
             if signs.contains_key(&Role::Pbx) {
                 settled.insert(*addr, Role::Pbx);
                 continue;
             }
             let most = signs.keys().max_by_key(|role| self.count(*addr, **role));
-            if let Some(role) = most
-                && self.against(*addr, *role).saturating_mul(CLEAR) <= self.count(*addr, *role)
-            {
+            let Some(role) = most else { continue };
+            let count = self.count(*addr, *role);
+            let clear = self.against(*addr, *role).saturating_mul(CLEAR) <= count;
+            // Whoever rings a few times beside a busy trunk may be a scanner.
+            let stray = *role == Role::Trunk && count.saturating_mul(CLEAR) <= trunk;
+            if clear && !stray {
                 settled.insert(*addr, *role);
             }
         }
         self.settled = settled;
     }
+}
+
+/// Whether a call that came to the PBX is from outside: from a number of the network, and not straight to another;
+/// nobody in particular who calls a number that is an extension's comes from outside too.
+fn comes_from_outside(root: &Attempt, leaves: &[&Attempt]) -> bool {
+    let inside = leaves.iter().any(|leaf| leaf.called.shape() != Shape::Outside);
+    match root.caller.shape() {
+        Shape::Outside => leaves.is_empty() || inside || leaves.iter().any(|leaf| leaf.dst == root.src),
+        Shape::Word => inside && root.called.shape() == Shape::Outside,
+        Shape::Short => false,
+    }
+}
+
+/// Whether the PBX's attempt rang as a phone does; who answers at once may be a recorder.
+fn rings_a_phone(attempt: &Attempt) -> bool {
+    let slow = attempt.answer_time().is_none_or(|time| time > coverage::AT_ONCE);
+    let inside = attempt.called.shape() != Shape::Outside && !is_emergency(&attempt.called);
+    inside && slow && attempt.was_taken()
 }
 
 /// A short number that goes to the trunk.
@@ -300,5 +303,5 @@ fn is_emergency(called: &User) -> bool {
     )
 }
 
-/// A role is clear with so many signs for it for each against it.
+/// A role is clear with so many signs for it for each against it, or of another host's.
 const CLEAR: u64 = 20;

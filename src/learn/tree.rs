@@ -39,7 +39,10 @@ impl<'a> Trees<'a> {
         }
         let with_parent = children.iter().enumerate().filter(|(_, members)| !members.is_empty());
         let mut rounds: Vec<Round> = with_parent
-            .map(|(parent, members)| Round { parent: Some(parent), members: members.clone() })
+            .map(|(parent, members)| {
+                let members = members.iter().take(MOST_MEMBERS).copied().collect();
+                Round { parent: Some(parent), members }
+            })
             .collect();
         rounds.extend(loose(all, &children));
         let places = rounds.iter().enumerate();
@@ -134,7 +137,8 @@ fn loose(all: &[Attempt], children: &[Vec<usize>]) -> Vec<Round> {
         let who = (attempt.src, &attempt.caller);
         let last = newest.get(&who).and_then(|round| rounds.get_mut(*round));
         match last.filter(|round| goes_on(round, attempt, all)) {
-            Some(round) => round.members.push(n),
+            Some(round) if round.members.len() < MOST_MEMBERS => round.members.push(n),
+            Some(_) => {}
             None => {
                 newest.insert(who, rounds.len());
                 rounds.push(Round { parent: None, members: vec![n] });
@@ -151,6 +155,9 @@ fn goes_on(round: &Round, next: &Attempt, all: &[Attempt]) -> bool {
     let in_turn = over.is_some_and(|gap| gap <= HUNT_GAP);
     next.at.since(last.at) <= AT_ONCE || in_turn
 }
+
+/// So many attempts of a round are looked at.
+const MOST_MEMBERS: usize = 64;
 
 /// What is sent within this time is sent at once.
 const AT_ONCE: Span = Span::from_secs(1);
