@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod explain;
 mod layers;
+mod learn;
 mod profiles;
 mod replay;
 mod robust;
