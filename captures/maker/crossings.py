@@ -1,6 +1,5 @@
 """Messages that cross, get lost on one side, come twice, or come again on other terms."""
 
-import struct
 
 from . import wire
 from .office import *
@@ -133,43 +132,3 @@ def own_number(s):
     call.bye(50_000)
     out.bye(50_012)
     s.expect(call, "offnet_answered", False, joined=(out,))
-
-
-def relayed(s, at, legs, ssrc, packets):
-    """The PBX hands RTP on: the same SSRC, numbers and payload on both legs, 1 ms later."""
-    for n in range(packets):
-        sound = bytes((ssrc + n * 31 + k * 7) & 0x7F | 0x80 for k in range(160))
-        head = struct.pack("!BBHII", 0x80, 0, ssrc + n & 0xFFFF, n * 160, ssrc)
-        for k, (leg, from_a) in enumerate(legs):
-            ends = (leg.a, leg.b) if from_a else (leg.b, leg.a)
-            (src, sport), (dst, dport) = (leg.hears_at(end) for end in ends)
-            packet = wire.ip(src, dst, 17, wire.udp(src, sport, dst, dport, head + sound), n)
-            s.trace.frame(s.trace.start + (at + n * 20 + k) * 1000, packet, src, dst)
-
-
-@scenario("joined-by-ssrc")
-def by_ssrc(s):
-    """Two anonymous callers at once and a phone for each, with nothing in common but what is heard: RTP is handed on unchanged
-
-    The phones ring in the other order. The first caller's voice has one SSRC on the trunk and on 202's leg.
-
-    Verdict: one `answered` by a person, its leg joined by SSRC; one `abandoned`, missed.
-    """
-    hidden = dict(name="Anonymous", from_host="anonymous.invalid")
-    calls, phones = [], []
-    for n in (0, 1):
-        calls.append(s.inbound("anonymous", headers=("Privacy: id",), **hidden).invite(n * 10).reply(n * 10 + 6, 100))
-    for n, (phone, extension) in enumerate(((PHONE_201, "201"), (PHONE_202, "202"))):
-        phones.append(s.phone("anonymous", phone, extension, a=FREEPBX, **as_asterisk(s, extension), **hidden).ring(40 + n * 4))
-    for n, call in enumerate(calls):
-        call.reply(240 + n * 4, 180)
-    phones[1].answer(5_000)
-    calls[0].answer(5_020)
-    relayed(s, 5_060, ((calls[0], True), (phones[1], True)), 0x51A7, 300)
-    relayed(s, 5_070, ((phones[1], False), (calls[0], False)), 0x90C2, 300)
-    calls[1].give_up(9_000)
-    phones[0].give_up(9_012)
-    calls[0].bye(12_000)
-    phones[1].bye(12_012)
-    s.expect(calls[0], "answered", False, withheld=True, joined=(phones[1],), answered_by="human")
-    s.expect(calls[1], "abandoned", True, withheld=True)
