@@ -198,6 +198,10 @@ impl NonCall {
         let holds = |value: &[u8]| self.letters.find(value).is_some();
         match &self.field {
             None => invite.request_uri().is_some_and(|uri| holds(uri.raw())),
+            // What says where a message belongs is there once, or the message would belong nowhere.
+            Some(Field::Known(name @ (HeaderName::From | HeaderName::To | HeaderName::CallId))) => {
+                invite.header(*name).is_some_and(holds)
+            }
             Some(Field::Known(name)) => invite.headers(*name).any(holds),
             Some(Field::Other(name)) => invite.named(name).any(holds),
         }
