@@ -7,21 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ringback::wire::sip::{Message, Method, Refusal, StartLine};
+use ringback::wire::sip::{Message, Refusal};
 use serde::Deserialize;
 
-/// What a message is to a monitor that sees nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the words of the verdict file")]
-enum Action {
-    /// An initial INVITE with a trustworthy key.
-    OpensLeg,
-    /// Part of a dialog or transaction whose start was not seen.
-    NoNewLeg,
-    /// Not about a call, or without a trustworthy key.
-    NoLeg,
-}
+use reading::{Action, action, cseq, from_tag, method, text, to_tag};
+
+#[path = "../checks/vectors/reading.rs"]
+mod reading;
 
 /// What one message of ours must give; what is left out must be absent.
 #[derive(Debug, Deserialize)]
@@ -58,37 +50,6 @@ struct Expected {
     /// Bytes after the body.
     #[serde(default)]
     trailing: usize,
-}
-
-fn action(message: &Message<'_>) -> Action {
-    if !message.keyed() || message.method() != Method::Invite {
-        return Action::NoLeg;
-    }
-    let initial = message.status().is_none() && message.to().and_then(|to| to.tag()).is_none();
-    if initial { Action::OpensLeg } else { Action::NoNewLeg }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn method(message: &Message<'_>) -> Option<String> {
-    match message.start() {
-        StartLine::Request { method, .. } => Some(text(method)),
-        StartLine::Response { .. } => None,
-    }
-}
-
-fn cseq(message: &Message<'_>) -> Option<String> {
-    message.cseq().map(|cseq| format!("{} {}", cseq.number, text(cseq.raw_method)))
-}
-
-fn from_tag(message: &Message<'_>) -> Option<String> {
-    message.from().and_then(|from| from.tag()).map(text)
-}
-
-fn to_tag(message: &Message<'_>) -> Option<String> {
-    message.to().and_then(|to| to.tag()).map(text)
 }
 
 /// Compares one message with what it must give; the names of what differs.

@@ -4,6 +4,7 @@
 //! them. `rfc4475 FOLDER VERDICTS.json`: messages with the keys to be read. One line a fault, then `N passed, N failed`.
 
 mod hep;
+mod reading;
 mod rfc4475;
 mod segments;
 

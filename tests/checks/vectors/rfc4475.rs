@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use ringback::wire::sip::{Faults, Message, Method, StartLine};
+use ringback::wire::sip::{Faults, Message};
 use serde::Deserialize;
 
+use super::reading::{Action, action, cseq, from_tag, method, text, to_tag};
 use super::{Judged, Verdicts};
 
 /// Reads every message the table names.
@@ -17,19 +18,6 @@ pub fn judge(folder: &str, verdicts: &str) -> Verdicts {
         Ok(Judged { name: verdict.file, faults })
     };
     verdicts.into_iter().map(one).collect()
-}
-
-/// What a message is to a monitor that sees nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the words of the verdict file")]
-enum Action {
-    /// An initial INVITE with a trustworthy key.
-    OpensLeg,
-    /// Part of a dialog or transaction whose start was not seen.
-    NoNewLeg,
-    /// Not about a call, or without a trustworthy key.
-    NoLeg,
 }
 
 /// What the table says of one message, as far as it is compared.
@@ -51,37 +39,6 @@ struct Monitor {
     status: Option<String>,
     headers: usize,
     octets_after_blank_line: usize,
-}
-
-fn action(message: &Message<'_>) -> Action {
-    if !message.keyed() || message.method() != Method::Invite {
-        return Action::NoLeg;
-    }
-    let initial = message.status().is_none() && message.to().and_then(|to| to.tag()).is_none();
-    if initial { Action::OpensLeg } else { Action::NoNewLeg }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn method(message: &Message<'_>) -> Option<String> {
-    match message.start() {
-        StartLine::Request { method, .. } => Some(text(method)),
-        StartLine::Response { .. } => None,
-    }
-}
-
-fn cseq(message: &Message<'_>) -> Option<String> {
-    message.cseq().map(|cseq| format!("{} {}", cseq.number, text(cseq.raw_method)))
-}
-
-fn from_tag(message: &Message<'_>) -> Option<String> {
-    message.from().and_then(|from| from.tag()).map(text)
-}
-
-fn to_tag(message: &Message<'_>) -> Option<String> {
-    message.to().and_then(|to| to.tag()).map(text)
 }
 
 /// Compares a message of the RFC with its verdict. A refused message has no fields to compare.
