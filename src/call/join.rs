@@ -24,7 +24,7 @@ use crate::call::diverted;
 use crate::call::hash::{Key, KeyMap, Keyer};
 use crate::call::identity::{self, Comparable};
 use crate::call::invite::Invite;
-use crate::call::listening::Spot;
+use crate::call::listening::{Spot, Spots};
 use crate::call::make::Make;
 use crate::call::progress::CALL_ID;
 use crate::call::role;
@@ -42,7 +42,7 @@ pub struct Traits {
     /// Call-IDs it names or derives from, each with its rule.
     pub named: Vec<(Key, &'static str)>,
     /// The media it offers.
-    pub media: Vec<Spot>,
+    pub media: Spots,
     /// Its caller and called at the address it enters.
     pub entering: Ends,
     /// Its caller and called at the address it leaves.

@@ -13,12 +13,13 @@ pub struct Kinds {
 impl Kinds {
     /// The payload types a section of a session description wants to receive.
     pub fn of(media: &Media<'_>) -> Kinds {
-        let mut kinds =
-            Kinds { encrypted: media.proto.windows(4).any(|word| word == b"SAVP"), ..Kinds::default() };
-        let dynamic = media.payloads().filter(|kind| *kind >= DYNAMIC);
-        let named = dynamic.filter_map(|kind| Some((kind, named(media, kind)?)));
+        let secure = media.proto.split(|b| *b == b'/').any(|word| word.starts_with(b"SAVP"));
+        let mut kinds = Kinds { encrypted: secure, ..Kinds::default() };
+        let named =
+            media.rtpmaps(DYNAMIC..=NONE).map(|(kind, map)| (kind, Codec::of_map(map.encoding, map.clock)));
         let readable = named.filter(|(_, codec)| *codec != Codec::Other);
-        for (slot, kind) in kinds.named.iter_mut().zip(readable) {
+        let wanted = readable.filter(|(kind, _)| media.payloads().any(|payload| payload == *kind));
+        for (slot, kind) in kinds.named.iter_mut().zip(wanted) {
             *slot = kind;
         }
         kinds
@@ -38,13 +39,6 @@ impl Default for Kinds {
     fn default() -> Kinds {
         Kinds { named: [(NONE, Codec::Other); NAMED], encrypted: false }
     }
-}
-
-fn named(media: &Media<'_>, kind: u8) -> Option<Codec> {
-    let map = media.rtpmap(kind)?;
-    let name = std::str::from_utf8(map.encoding).ok()?;
-    let narrow = map.clock == 8_000 || name.eq_ignore_ascii_case("telephone-event");
-    Some(if narrow { Codec::of_encoding(name) } else { Codec::Other })
 }
 
 /// Payload types from here on mean what a session says (RFC 3551 6); those below 96 where the others ran out.

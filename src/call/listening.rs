@@ -7,6 +7,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use smallvec::SmallVec;
+
 use crate::call::hash::{Key, Keyer};
 use crate::call::idle::Place;
 use crate::call::join::media_key;
@@ -56,6 +58,9 @@ pub struct Spot {
     pub kinds: Kinds,
 }
 
+/// Where one session description wants media.
+pub type Spots = SmallVec<[Spot; 2]>;
+
 impl Spot {
     /// An address at which media is received.
     pub fn new(keyer: &Keyer, addr: SocketAddr, kinds: Kinds) -> Spot {
@@ -63,8 +68,8 @@ impl Spot {
     }
 
     /// Where the session description of a message wants media.
-    pub fn all_of(keyer: &Keyer, message: &Message<'_>) -> Vec<Spot> {
-        let Some(body) = message.sdp() else { return Vec::new() };
+    pub fn all_of(keyer: &Keyer, message: &Message<'_>) -> Spots {
+        let Some(body) = message.sdp() else { return Spots::new() };
         let sdp = Sdp::parse(body);
         let spots = sdp.media().filter_map(|media| Some((media.addr()?, Kinds::of(&media))));
         spots.map(|(addr, kinds)| Spot::new(keyer, addr, kinds)).collect()

@@ -71,19 +71,16 @@ impl Codec {
         }
     }
 
-    /// The codec of an `rtpmap` encoding name such as `PCMU/8000` or `telephone-event/8000`.
-    pub fn of_encoding(encoding: &str) -> Codec {
-        let mut parts = encoding.trim().split('/');
-        let name = parts.next().unwrap_or_default();
-        let narrow = parts.next().is_none_or(|rate| rate == "8000");
-        match () {
-            () if name.eq_ignore_ascii_case("telephone-event") => Codec::TelephoneEvent,
-            () if !narrow => Codec::Other,
-            () if name.eq_ignore_ascii_case("PCMU") => Codec::Pcmu,
-            () if name.eq_ignore_ascii_case("PCMA") => Codec::Pcma,
-            () if name.eq_ignore_ascii_case("G722") => Codec::G722,
-            () if name.eq_ignore_ascii_case("CN") => Codec::ComfortNoise,
-            () => Codec::Other,
+    /// The codec of an `rtpmap`'s encoding, in any case, and clock rate in Hz.
+    pub fn of_map(encoding: &[u8], clock: u32) -> Codec {
+        match encoding.len() {
+            15 if encoding.eq_ignore_ascii_case(b"telephone-event") => Codec::TelephoneEvent,
+            _ if clock != 8_000 => Codec::Other,
+            4 if encoding.eq_ignore_ascii_case(b"PCMU") => Codec::Pcmu,
+            4 if encoding.eq_ignore_ascii_case(b"PCMA") => Codec::Pcma,
+            4 if encoding.eq_ignore_ascii_case(b"G722") => Codec::G722,
+            2 if encoding.eq_ignore_ascii_case(b"CN") => Codec::ComfortNoise,
+            _ => Codec::Other,
         }
     }
 }
@@ -143,9 +140,9 @@ mod tests {
     fn codecs_are_known_by_number_and_by_name() {
         assert_eq!(Codec::of_static(9), Codec::G722);
         assert_eq!(Codec::of_static(18), Codec::Other);
-        assert_eq!(Codec::of_encoding("pcma/8000"), Codec::Pcma);
-        assert_eq!(Codec::of_encoding("telephone-event/48000"), Codec::TelephoneEvent);
-        assert_eq!(Codec::of_encoding("PCMU/16000"), Codec::Other);
-        assert_eq!(Codec::of_encoding("opus/48000/2"), Codec::Other);
+        assert_eq!(Codec::of_map(b"pcma", 8_000), Codec::Pcma);
+        assert_eq!(Codec::of_map(b"telephone-event", 48_000), Codec::TelephoneEvent);
+        assert_eq!(Codec::of_map(b"PCMU", 16_000), Codec::Other);
+        assert_eq!(Codec::of_map(b"opus", 48_000), Codec::Other);
     }
 }

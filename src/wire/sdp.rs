@@ -1,10 +1,13 @@
-//! Session descriptions (RFC 8866) as PBXs send them: what media goes where, read tolerantly, without allocating.
+//! Session descriptions (RFC 8866) as PBXs send them: what media goes where, read tolerantly.
 //!
 //! Only `m=` lines give structure: each begins a section that owns the lines up to the next one, whatever its kind
 //! and protocol, so that the attributes of a fax or an unknown stream never reach the audio. Any other line may be
 //! missing, out of order or malformed; lines that are none at all are counted. Nothing is refused.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use smallvec::SmallVec;
 
 use super::addr;
 use super::find::{LineEnds, near};
@@ -15,11 +18,15 @@ pub const MAX_MEDIA: usize = 8;
 /// How many formats of one `m=` line are read.
 pub const MAX_FORMATS: usize = 64;
 
+/// How many `a=rtpmap` of one section are read.
+pub const MAX_MAPS: usize = 32;
+
 /// A session description, borrowed from the body it came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sdp<'a> {
     session: Section<'a>,
-    media: [Section<'a>; MAX_MEDIA],
+    media: SmallVec<[Section<'a>; 2]>,
+    /// How many sections there are, those that aren't read too.
     sections: usize,
     skipped: usize,
 }
@@ -74,17 +81,21 @@ struct Section<'a> {
     media: &'a [u8],
     /// The address of its first `c=` that has one.
     connection: Option<&'a [u8]>,
+    /// Where in its lines the values of `a=rtpmap` start.
+    maps: [u16; MAX_MAPS],
+    mapped: u8,
 }
 
 impl<'a> Sdp<'a> {
     /// Reads a description in one pass, of a longer one than 64 KB its first part.
     pub fn parse(bytes: &'a [u8]) -> Sdp<'a> {
         let session = Section { lines: bytes, ..Section::default() };
-        let mut sdp = Sdp { session, media: [Section::default(); MAX_MEDIA], sections: 0, skipped: 0 };
+        let mut sdp = Sdp { session, media: SmallVec::new(), sections: 0, skipped: 0 };
         let mut at = 0;
         for end in LineEnds::new(bytes, 0) {
             let (line, rest) = (bytes.get(at..end).unwrap_or_default(), bytes.get(at..).unwrap_or_default());
             match line {
+                [b'a', b'=', b'r' | b'R', ..] => sdp.map(line, rest),
                 [b'a', b'=', ..] => {}
                 [b'm', b'=', value @ ..] => sdp.open(rest, trim_line(value)),
                 [b'c', b'=', value @ ..] => sdp.connect(trim_line(value)),
@@ -104,7 +115,7 @@ impl<'a> Sdp<'a> {
     /// The media sections in order, the first [`MAX_MEDIA`]. An answer has the sections of its offer in the same
     /// order (RFC 3264 section 6).
     pub fn media(&self) -> impl Iterator<Item = Media<'a>> + '_ {
-        self.media.iter().take(self.sections).map(|section| Media::read(*section, self.session))
+        self.media.iter().map(|section| Media::read(*section, self.session))
     }
 
     /// The first audio section that is not refused, else the first one.
@@ -130,8 +141,7 @@ impl<'a> Sdp<'a> {
 
     /// How many lines could not be read.
     pub fn skipped(&self) -> usize {
-        let portless =
-            self.media.iter().take(self.sections).filter(|section| section.port().is_none()).count();
+        let portless = self.media.iter().filter(|section| section.port().is_none()).count();
         self.skipped.saturating_add(portless)
     }
 
@@ -150,10 +160,18 @@ impl<'a> Sdp<'a> {
             let length = before.lines.len().saturating_sub(rest.len());
             before.lines = cut(before.lines, length).0;
         }
-        if let Some(slot) = self.media.get_mut(self.sections) {
-            *slot = Section { lines: rest, media, connection: None };
+        if self.media.len() < MAX_MEDIA {
+            self.media.push(Section { lines: rest, media, ..Section::default() });
         }
         self.sections = self.sections.saturating_add(1);
+    }
+
+    /// Notes where the value of an `a=rtpmap` starts, if this line is one.
+    fn map(&mut self, line: &[u8], rest: &[u8]) {
+        let is_map = line.get(2..9).is_some_and(|name| name.eq_ignore_ascii_case(b"rtpmap:"));
+        if let Some(section) = self.last().filter(|_| is_map) {
+            section.note_map(section.lines.len().saturating_sub(rest.len()) + 9);
+        }
     }
 
     /// Takes `IN IP4 10.0.0.7/127` for the address of the section it stands in, if there is one in it.
@@ -229,11 +247,21 @@ impl<'a> Media<'a> {
 
     /// What a payload type stands for: by `a=rtpmap`, else by the static table (RFC 3551 section 6).
     pub fn rtpmap(&self, payload: u8) -> Option<RtpMap<'a>> {
-        let named = self.attributes(b"rtpmap").find_map(|value| {
-            let mut words = words(value);
-            (words.next().and_then(number::<u8>) == Some(payload)).then(|| words.next())?
-        });
-        named.map_or_else(|| static_payload(payload), |map| Some(RtpMap::read(map)))
+        let named = self.rtpmaps(payload..=payload).next();
+        named.map_or_else(|| static_payload(payload), |(_, map)| Some(map))
+    }
+
+    /// What `a=rtpmap` says of payload types within a range, in the order of its lines.
+    pub fn rtpmaps(&self, range: RangeInclusive<u8>) -> impl Iterator<Item = (u8, RtpMap<'a>)> + use<'a> {
+        let Section { lines, maps, mapped, .. } = self.section;
+        maps.into_iter().take(usize::from(mapped)).filter_map(move |at| {
+            let value = lines.get(usize::from(at)..)?;
+            let digits = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
+            let (payload, rest) = cut(value, digits);
+            let payload = number(payload).filter(|payload| range.contains(payload))?;
+            let (map, _) = cut_word(rest.strip_prefix(b" ").map(cut_line)?.0);
+            (!map.is_empty()).then(|| (payload, RtpMap::read(map)))
+        })
     }
 
     /// Milliseconds of audio per packet that the sender wants.
@@ -256,12 +284,14 @@ impl<'a> Media<'a> {
 impl<'a> RtpMap<'a> {
     /// Reads `PCMU/8000/1`.
     fn read(map: &'a [u8]) -> RtpMap<'a> {
-        let mut pieces = map.split(|b| *b == b'/');
-        RtpMap {
-            encoding: pieces.next().unwrap_or_default(),
-            clock: pieces.next().and_then(number).unwrap_or(0),
-            channels: pieces.next().and_then(number).unwrap_or(1),
-        }
+        let piece = |text: &'a [u8]| {
+            let (piece, rest) = cut(text, near(b'/', text).unwrap_or(text.len()));
+            (piece, rest.get(1..).unwrap_or_default())
+        };
+        let (encoding, rest) = piece(map);
+        let (clock, rest) = piece(rest);
+        let (channels, _) = piece(rest);
+        RtpMap { encoding, clock: number(clock).unwrap_or(0), channels: number(channels).unwrap_or(1) }
     }
 }
 
@@ -275,6 +305,14 @@ impl<'a> Section<'a> {
             Some(line)
         })
         .filter_map(field)
+    }
+
+    /// Notes the place of a map, if there is room and lines are short enough to count.
+    fn note_map(&mut self, at: usize) {
+        if let (Some(slot), Ok(at)) = (self.maps.get_mut(usize::from(self.mapped)), u16::try_from(at)) {
+            *slot = at;
+            self.mapped += 1;
+        }
     }
 
     fn port(self) -> Option<u16> {
@@ -295,11 +333,36 @@ impl<'a> Section<'a> {
         })
     }
 
-    fn attributes<'n>(self, name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.fields().filter(|(letter, _)| *letter == b'a').filter_map(move |(_, value)| {
-            let (found, value) = cut(value, near(b':', value).unwrap_or(value.len()));
-            found.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
-        })
+    fn attributes<'n>(self, name: &'n [u8]) -> Attributes<'a, 'n> {
+        Attributes { lines: self.lines, name }
+    }
+}
+
+/// The values of one attribute among some lines.
+struct Attributes<'a, 'n> {
+    lines: &'a [u8],
+    name: &'n [u8],
+}
+
+impl<'a> Iterator for Attributes<'a, '_> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.lines.is_empty() {
+            let (line, rest) = cut(self.lines, near(b'\n', self.lines).unwrap_or(self.lines.len()));
+            self.lines = rest.get(1..).unwrap_or_default();
+            let Some(attribute) = line.strip_prefix(b"a=") else { continue };
+            let (name, value) = cut(attribute, self.name.len());
+            if name.eq_ignore_ascii_case(self.name) {
+                match trim_line(value) {
+                    [] => return Some(&[]),
+                    [b':', value @ ..] => return Some(value.trim_ascii()),
+                    _ => {}
+                }
+            }
+        }
+        None
     }
 }
 

@@ -109,11 +109,9 @@ impl Leg {
         let ip = body.lines().find_map(|line| line.strip_prefix("c=IN IP4 "))?;
         let port = body.lines().find_map(|line| line.strip_prefix("m=audio "))?.split(' ').next()?;
         for map in body.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")) {
-            if let Some((kind, encoding)) = map.split_once(' ')
-                && let Ok(kind) = kind.parse()
-            {
-                self.codecs.insert(kind, Codec::of_encoding(encoding));
-            }
+            let mut words = map.split([' ', '/']);
+            let (kind, encoding, clock) = (words.next()?, words.next()?, words.next()?);
+            self.codecs.insert(kind.parse().ok()?, Codec::of_map(encoding.as_bytes(), clock.parse().ok()?));
         }
         format!("{}:{port}", ip.trim()).parse().ok()
     }
