@@ -172,16 +172,29 @@ fn addr(out: &mut Vec<u8>, addr: IpAddr) {
     let mut text = [b'"'; 17];
     let mut len = 1;
     for octet in addr.octets() {
-        for (least, unit) in [(100, 100), (10, 10), (0, 1)] {
-            text[len] = b'0' + octet / unit % 10;
-            len += usize::from(octet >= least);
-        }
-        text[len] = b'.';
-        len += 1;
+        let (digits, length) = OCTETS[usize::from(octet)];
+        text[len..len + 4].copy_from_slice(&digits);
+        len += usize::from(length);
     }
     text[len - 1] = b'"';
     start_of(out, text, len);
 }
+
+/// Numbers up to 255 with a point behind them, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut n = 0;
+    while n < 256 {
+        let digits = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+        octets[n] = match n {
+            0..10 => ([digits[2], b'.', 0, 0], 2),
+            10..100 => ([digits[1], digits[2], b'.', 0], 3),
+            _ => ([digits[0], digits[1], digits[2], b'.'], 4),
+        };
+        n += 1;
+    }
+    octets
+};
 
 /// The first `len` bytes of a text: it is copied whole, which takes no call, and cut.
 #[inline]
