@@ -19,6 +19,8 @@ pub struct Correlate {
     shared: Vec<Shared>,
     prefixes: Vec<Around>,
     suffixes: Vec<Around>,
+    /// The bytes a suffix may begin with.
+    suffixed: ByteSet,
 }
 
 /// A value that legs share, and how it is cut out of its header.
@@ -56,11 +58,13 @@ impl Correlate {
             };
             patterns.iter().map(of).collect()
         };
+        let suffixes = around(&told.callid_suffix, "^(.+?)(?:");
         Correlate {
             window: told.window,
             shared: told.headers.iter().map(Shared::new).collect(),
             prefixes: around(&told.callid_prefix, "^(?:"),
-            suffixes: around(&told.callid_suffix, "^(.+?)(?:"),
+            suffixed: ByteSet::of_beginnings(&suffixes),
+            suffixes,
         }
     }
 
@@ -79,14 +83,33 @@ impl Correlate {
         let bare = self.prefixes.iter().find_map(|prefix| prefix.without_prefix(call_id));
         let id = bare.unwrap_or(call_id);
         let from = id.len().saturating_sub(LONGEST).max(1);
-        let stem = (from..id.len()).find_map(|cut| {
+        let may_be_cut = |cut: &usize| id.get(*cut).is_some_and(|byte| self.suffixed.has(*byte));
+        let stem = (from..id.len()).filter(may_be_cut).find_map(|cut| {
             let (stem, rest) = id.split_at_checked(cut)?;
             let may_be = |suffix: &&Around| suffix.may_begin(rest);
             let fitting = |suffix: &Around| suffix.within(id) == Some(stem);
-            let may = self.suffixes.iter().any(|suffix| may_be(&suffix));
-            (may && known(stem) && self.suffixes.iter().filter(may_be).any(fitting)).then_some(stem)
+            (known(stem) && self.suffixes.iter().filter(may_be).any(fitting)).then_some(stem)
         });
         [bare, stem]
+    }
+}
+
+/// Some of all bytes.
+#[derive(Debug)]
+struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// Those that one of these may begin with: all, where one doesn't tell.
+    fn of_beginnings(arounds: &[Around]) -> ByteSet {
+        let mut set = [arounds.iter().any(|around| around.begins.is_empty()); 256];
+        for byte in arounds.iter().flat_map(|around| &around.begins) {
+            set[usize::from(*byte)] = true;
+        }
+        ByteSet(set)
+    }
+
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
     }
 }
 
