@@ -269,6 +269,9 @@ impl Calls {
             let spots = Spot::all_of(&self.keyer, heard.message);
             self.tracked.expect(at.call, &spots, heard.message.status().is_none());
         }
+        if heard.bears_on_answer() {
+            self.listen(at.call);
+        }
         self.settle(at.call, heard.datagram.at);
     }
 
@@ -276,7 +279,7 @@ impl Calls {
         let Heard { datagram, message, keys, .. } = *heard;
         let invite = Invite::of(message);
         let ends = [invite.from, invite.to].map(|end| end.map(|end| end.name));
-        let faults = message.faults_with(keys.via.as_ref(), ends[0].as_ref(), ends[1].as_ref());
+        let faults = message.faults_with(ends[0].as_ref(), ends[1].as_ref());
         let malformed = !faults.is_clean();
         let mut leg = Leg::new(NewLeg {
             key: keys.leg,
@@ -304,6 +307,7 @@ impl Calls {
         for held in self.held.take(keys.leg) {
             self.take_held(&held.datagram());
         }
+        self.listen(call);
         self.settle(call, datagram.at);
     }
 
@@ -387,7 +391,6 @@ impl Calls {
 
     /// Sets the call's deadline as things stand now, or closes it.
     fn settle(&mut self, call: u32, now: Timestamp) {
-        self.listen(call);
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
@@ -489,9 +492,11 @@ impl Calls {
 /// (captures/lab-pbx-external-voicemail-hep).
 pub fn ends(datagram: &Datagram<'_>, message: &Message<'_>) -> Option<(SocketAddr, SocketAddr)> {
     let Datagram { src, dst, .. } = *datagram;
+    if message.status().is_some() {
+        return None;
+    }
     let nowhere = |end: SocketAddr| end.ip().is_unspecified() || NOWHERE.contains(&end.ip());
     match (nowhere(src), nowhere(dst)) {
-        _ if message.status().is_some() => None,
         (true, false) => message.top_via()?.addr().map(|src| (src, dst)),
         (false, true) => message.request_uri()?.addr().map(|dst| (src, dst)),
         _ => None,

@@ -1,5 +1,7 @@
 //! With whom an answer says that it connects.
 
+use memchr::memchr_iter;
+
 use crate::call::identity::present;
 use crate::call::role::{self, Party};
 use crate::call::transaction::VoicemailSign;
@@ -23,7 +25,7 @@ pub fn voicemail_sign(roles: &Roles, message: &Message<'_>) -> Option<VoicemailS
 
 /// Whether the session that an answer agrees on is a fax (T.38): an image stream that isn't refused.
 pub fn is_fax(message: &Message<'_>) -> bool {
-    let image = |body: &&[u8]| memchr::memmem::find(body, b"m=image").is_some();
+    let image = |body: &&[u8]| memchr_iter(b'=', body).any(|at| body.get(at + 1) == Some(&b'i'));
     message.sdp().filter(image).is_some_and(|body| {
         Sdp::parse(body).media().any(|media| media.kind.eq_ignore_ascii_case(b"image") && media.port != 0)
     })

@@ -9,7 +9,7 @@ use crate::call::transaction::{Hop, Refused, Seen};
 use crate::event::Role;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
-use crate::wire::sip::{HeaderName, Message, Method, Via, reasons};
+use crate::wire::sip::{HeaderName, Message, Method, reasons};
 
 /// A message of a leg.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,6 @@ pub struct Keys<'a> {
     pub from_tag: &'a [u8],
     /// To-tag; none outside a dialog.
     pub to_tag: Option<&'a [u8]>,
-    /// The top Via.
-    pub via: Option<Via<'a>>,
 }
 
 impl<'a> Keys<'a> {
@@ -61,17 +59,15 @@ impl<'a> Keys<'a> {
         let call = keyer.key(CALL_ID, call_id);
         let from_tag = message.from_tag().unwrap_or_default();
         let cseq = message.cseq()?.number;
-        let via = message.top_via();
-        let (sent_by, branch) = via.map(|via| (via.sent_by, via.branch)).unwrap_or_default();
+        let (sent_by, branch) = message.transaction();
         Some(Keys {
             leg: leg(keyer, call, from_tag),
             call,
-            hop: keyer.fingerprint(&[sent_by, branch.unwrap_or_default(), &cseq.to_be_bytes()]),
+            hop: keyer.fingerprint(&[sent_by, branch, &cseq.to_be_bytes()]),
             cseq,
             call_id,
             from_tag,
             to_tag: message.to_tag(),
-            via,
         })
     }
 
@@ -91,6 +87,14 @@ impl Heard<'_> {
     pub fn opens_leg(&self) -> bool {
         let invite = self.message.status().is_none() && self.message.method() == Method::Invite;
         invite && self.keys.to_tag.is_none()
+    }
+
+    /// Whether it may change who is thought to have answered.
+    pub fn bears_on_answer(&self) -> bool {
+        match (self.message.status(), self.message.method()) {
+            (None, method) => matches!(method, Method::Invite | Method::Bye | Method::Refer),
+            (Some(status), method) => status / 100 == 2 && method == Method::Invite,
+        }
     }
 
     /// Whether it asks the other side of a dialog to call somebody.

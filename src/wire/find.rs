@@ -6,100 +6,42 @@ use wide::u8x16;
 /// The index of the first `byte`.
 #[inline(always)]
 pub(super) fn near(byte: u8, bytes: &[u8]) -> Option<usize> {
+    near_any([byte], bytes)
+}
+
+/// The index of the first byte that is one of `wanted`.
+#[inline(always)]
+pub(super) fn near_any<const N: usize>(wanted: [u8; N], bytes: &[u8]) -> Option<usize> {
+    let any = |block: &[u8; 16]| wanted.iter().fold(0, |found, byte| found | places(*byte, block));
     let (blocks, tail) = bytes.as_chunks::<16>();
     for (n, block) in blocks.iter().enumerate() {
-        let found = places(byte, block);
+        let found = any(block);
         if found != 0 {
             return Some(n * 16 + found.trailing_zeros() as usize);
         }
     }
-    in_tail(byte, bytes, tail.len())
-}
-
-/// The index of the first byte that is one of two.
-#[inline(always)]
-pub(super) fn near2(one: u8, other: u8, bytes: &[u8]) -> Option<usize> {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    for (n, block) in blocks.iter().enumerate() {
-        let found = places(one, block) | places(other, block);
-        if found != 0 {
-            return Some(n * 16 + found.trailing_zeros() as usize);
-        }
-    }
-    let before = bytes.len() - tail.len();
-    match bytes.last_chunk::<16>() {
-        Some(last) => {
-            let found = (places(one, last) | places(other, last)) >> (16 - tail.len());
-            (found != 0).then(|| before + found.trailing_zeros() as usize)
-        }
-        None => tail.iter().position(|b| *b == one || *b == other),
-    }
-}
-
-/// The index of the first `byte` among the last `tail` bytes, of which there are less than sixteen.
-#[inline(always)]
-fn in_tail(byte: u8, bytes: &[u8], tail: usize) -> Option<usize> {
-    let before = bytes.len() - tail;
-    match bytes.last_chunk::<16>() {
-        Some(last) => {
-            let found = places(byte, last) >> (16 - tail);
-            (found != 0).then(|| before + found.trailing_zeros() as usize)
-        }
-        None => in_short(byte, bytes),
-    }
-}
-
-/// The index of the first `byte` among less than sixteen: in the first eight, else in the last eight.
-#[inline(always)]
-fn in_short(byte: u8, bytes: &[u8]) -> Option<usize> {
-    let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) else {
-        return bytes.iter().position(|b| *b == byte);
+    let found = match bytes.last_chunk() {
+        Some(last) => any(last) >> (16 - tail.len()),
+        None => any(&padded(tail)) & ((1 << tail.len()) - 1),
     };
-    let last = in_word(byte, *last).map(|at| bytes.len() - 8 + at);
-    in_word(byte, *first).or(last)
+    (found != 0).then(|| bytes.len() - tail.len() + found.trailing_zeros() as usize)
 }
 
-/// The index of the first `byte` of eight. Subtracting one from each byte of the difference borrows into the high
-/// bit of a zero, and the lowest such bit is never a false one.
+/// Less than sixteen bytes with anything behind them: read from both ends, which overlap.
 #[inline(always)]
-fn in_word(byte: u8, word: [u8; 8]) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    let difference = u64::from_le_bytes(word) ^ (u64::from(byte) * ONES);
-    let zeros = difference.wrapping_sub(ONES) & !difference & HIGHS;
-    (zeros != 0).then(|| (zeros.trailing_zeros() / 8) as usize)
-}
-
-/// Puts the indices of a byte from `from` on into `room`, in order, while there is room for a block's; tells how many
-/// they are, and up to where the bytes were searched.
-#[inline]
-fn gather(byte: u8, bytes: &[u8], from: usize, room: &mut [u16; GATHERED]) -> (usize, usize) {
-    let (mut count, mut at) = (0, from);
-    let (blocks, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<64>();
-    let mut put = |at: usize, mut found: u64| {
-        while found != 0 {
-            room[count % GATHERED] = (at + found.trailing_zeros() as usize) as u16;
-            count += 1;
-            found &= found - 1;
+fn padded(bytes: &[u8]) -> [u8; 16] {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        return (u128::from(first) | u128::from(last) << (8 * (bytes.len() - 8))).to_le_bytes();
+    }
+    let word = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last) << (8 * (bytes.len() - 4))
         }
-        count <= GATHERED - 64
+        _ => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
-    for block in blocks {
-        let has_room = put(at, places_of_64(byte, block));
-        at += 64;
-        if !has_room {
-            return (count, at);
-        }
-    }
-    match bytes.last_chunk::<64>() {
-        Some(_) if tail.is_empty() => {}
-        Some(last) => _ = put(at, places_of_64(byte, last) >> (64 - tail.len())),
-        None => {
-            let bits = tail.iter().rev().fold(0, |found, b| found << 1 | u64::from(*b == byte));
-            put(at, bits);
-        }
-    }
-    (count, bytes.len())
+    u128::from(word).to_le_bytes()
 }
 
 #[inline(always)]
@@ -108,25 +50,29 @@ fn places_of_64(byte: u8, block: &[u8; 64]) -> u64 {
     blocks.iter().rev().fold(0, |found, block| found << 16 | u64::from(places(byte, block)))
 }
 
-/// How many indices are gathered at once, a power of two.
-const GATHERED: usize = 128;
-
-/// The ends of lines, one after the last byte of each, in the first 64 KB of a text; the end of the text is the last
-/// one. As `Places` finds them, but many at once.
+/// The ends of lines, one after the last byte of each; the end of the text is the last one. As `Places` finds them,
+/// but 64 bytes at a look.
 pub(super) struct LineEnds<'a> {
     bytes: &'a [u8],
-    room: [u16; GATHERED],
+    /// Where the block begins that comes next.
     next: usize,
-    count: usize,
-    searched: usize,
+    /// The line ends left in the block before it, as bits, the block's last byte the highest.
+    found: u64,
 }
 
 impl<'a> LineEnds<'a> {
     /// Those from `from` on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(bytes: &'a [u8], from: usize) -> LineEnds<'a> {
-        let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
-        LineEnds { bytes, room: [0; GATHERED], next: 0, count: 0, searched: from }
+        LineEnds { bytes, next: from, found: 0 }
+    }
+
+    /// Looks through the last bytes, which are less than a block.
+    fn look_at_rest(&mut self, rest: &[u8]) {
+        let mut block = [0; 64];
+        block.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
+        self.found = places_of_64(b'\n', &block);
+        self.found |= 1 << (rest.len() - 1);
     }
 }
 
@@ -135,25 +81,23 @@ impl Iterator for LineEnds<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        while self.next == self.count {
-            if self.searched >= self.bytes.len() {
-                return None;
+        while self.found == 0 {
+            let rest = self.bytes.get(self.next..)?;
+            match rest.first_chunk() {
+                Some(block) => {
+                    self.found = places_of_64(b'\n', block);
+                    self.found |= u64::from(rest.len() == 64) << 63;
+                }
+                None if rest.is_empty() => return None,
+                None => self.look_at_rest(rest),
             }
-            (self.count, self.searched) = gather(b'\n', self.bytes, self.searched, &mut self.room);
-            self.next = 0;
-            if self.searched >= self.bytes.len() && self.bytes.last() != Some(&b'\n') {
-                self.room[self.count % GATHERED] = (self.bytes.len() - 1) as u16;
-                self.count += 1;
-            }
+            self.next += 64;
         }
-        let end = self.room[self.next % GATHERED];
-        self.next += 1;
-        Some(usize::from(end) + 1)
+        let end = self.next - 64 + self.found.trailing_zeros() as usize + 1;
+        self.found &= self.found - 1;
+        Some(end)
     }
 }
-
-/// What sixteen bits count.
-const LONGEST: usize = 1 << 16;
 
 /// The indices of a byte, in order.
 #[derive(Clone, Copy, Debug)]
@@ -217,7 +161,8 @@ mod tests {
         ) {
             let plain: Vec<usize> = (0..bytes.len()).filter(|n| bytes[*n] == byte).collect();
             prop_assert_eq!(near(byte, &bytes), plain.first().copied());
-            prop_assert_eq!(near2(byte, 0, &bytes), bytes.iter().position(|b| *b == byte || *b == 0));
+            prop_assert_eq!(near_any([byte, 0], &bytes), bytes.iter().position(|b| *b == byte || *b == 0));
+            prop_assert_eq!(near_any([byte, 0, 4], &bytes), bytes.iter().position(|b| [byte, 0, 4].contains(b)));
             prop_assert_eq!(Places::new(byte, &bytes).collect::<Vec<_>>(), &*plain);
         }
     }
@@ -235,14 +180,5 @@ mod tests {
             }
             prop_assert_eq!(LineEnds::new(&bytes, from).collect::<Vec<_>>(), plain);
         }
-    }
-
-    #[test]
-    fn the_longest_text_is_searched_to_its_last_byte() {
-        let mut bytes = vec![b'x'; LONGEST];
-        assert_eq!(LineEnds::new(&bytes, 0).collect::<Vec<_>>(), [LONGEST]);
-        bytes[LONGEST - 1] = b'\n';
-        bytes[LONGEST - 2] = b'\n';
-        assert_eq!(LineEnds::new(&bytes, 0).collect::<Vec<_>>(), [LONGEST - 1, LONGEST]);
     }
 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::field::{Params, angle_end, quote_end};
-use super::lines::{cut, is_token, trim};
+use super::lines::{cut, trim};
 use super::uri::Uri;
-use crate::wire::find::near;
+use crate::wire::find::{near, near_any};
 
 /// One address: `"Display name" <uri>;params`, or a bare URI whose parameters are all the header's.
 #[derive(Clone, Copy, Debug)]
@@ -102,12 +102,19 @@ pub(super) fn tag_of(value: &[u8]) -> Option<&[u8]> {
     let params = rest.get(1..).filter(|_| near(b'<', before).is_some());
     match params {
         Some([]) => None,
-        Some([b';', b't', b'a', b'g', b'=', tag @ ..]) if is_token(tag) => Some(tag),
+        Some([b';', b't', b'a', b'g', b'=', tag @ ..]) if is_plain(tag) => Some(tag),
         Some(params) if !params.iter().any(|b| matches!(b, b'>' | b'"' | b'<')) => {
             Params::new(params).find(b"tag").filter(|tag| !tag.is_empty())
         }
         _ => NameAddr::parse(value).tag(),
     }
+}
+
+/// Whether the value of a parameter is all there is, without blanks to be trimmed.
+#[inline]
+fn is_plain(value: &[u8]) -> bool {
+    matches!(value, [first, .., last] if *first > b' ' && *last > b' ')
+        && near_any([b';', b'>', b'<', b'"'], value).is_none()
 }
 
 /// A quoted display name at the start, what follows it, and whether its quote is closed. An open quote is dropped.
@@ -229,6 +236,11 @@ mod tests {
             "sip:1@h>;tag=g",
             "<sip:1@h>;tag=h;x",
             "<sip:1@h>;tag=i i",
+            "<sip:1@h>;tag=i=i",
+            "<sip:1@h>;tag= i",
+            "<sip:1@h>;tag=i\t",
+            "<sip:1@h>;tag=i;x=\"",
+            "<sip:1@h>;tag=i\"x\"",
         ];
         for value in values {
             assert_eq!(tag_of(value.as_bytes()), NameAddr::parse(value.as_bytes()).tag(), "{value}");

@@ -9,17 +9,13 @@ use super::uri::Uri;
 use super::via::Via;
 use crate::wire::find::near;
 
-/// The faults in the values of a message, its first Via, From and To read.
-pub(super) fn faults(
-    message: &Message<'_>,
-    via: Option<&Via<'_>>,
-    ends: [Option<&NameAddr<'_>>; 2],
-) -> Faults {
+/// The faults in the values of a message, its From and To read.
+pub(super) fn faults(message: &Message<'_>, ends: [Option<&NameAddr<'_>>; 2]) -> Faults {
     let mut faults = Faults::default();
     if matches!(message.start(), StartLine::Request { uri, .. } if !is_sound_target(uri)) {
         faults |= Faults::BAD_REQUEST_URI;
     }
-    if !via.is_some_and(Via::is_sound) {
+    if !message.top_via().as_ref().is_some_and(Via::is_sound) {
         faults |= Faults::BAD_VIA;
     }
     let unsound = |address: &NameAddr<'_>| !address.is_sound();

@@ -5,7 +5,7 @@
 
 use super::lines::{Lines, cut, split_header, trim, trim_start};
 use super::name::HeaderName;
-use crate::wire::find::{near, near2};
+use crate::wire::find::{near, near_any};
 
 /// Which header lines are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -180,7 +180,7 @@ impl<'a> Iterator for Split<'a> {
 pub(super) fn quote_end(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open.saturating_add(1);
     loop {
-        at = at.saturating_add(near2(b'"', b'\\', text.get(at..)?)?);
+        at = at.saturating_add(near_any([b'"', b'\\'], text.get(at..)?)?);
         if text.get(at) == Some(&b'"') {
             return Some(at);
         }

@@ -14,8 +14,8 @@ use super::name::HeaderName;
 use super::scan::{self, Scan};
 use super::start::{Refusal, StartLine};
 use super::uri::Uri;
-use super::via::Via;
-use crate::wire::find::{near, near2};
+use super::via::{self, Via};
+use crate::wire::find::{near, near_any};
 
 /// A SIP request or response, borrowed from the bytes it came in.
 ///
@@ -25,6 +25,7 @@ use crate::wire::find::{near, near2};
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
     pub(super) start: StartLine<'a>,
+    pub(super) method: Method,
     /// Start line and header lines, as far as they are read.
     pub(super) head: &'a [u8],
     pub(super) body: &'a [u8],
@@ -61,10 +62,7 @@ impl<'a> Message<'a> {
 
     /// The method of a request; of a response the one its CSeq names.
     pub fn method(&self) -> Method {
-        match self.start {
-            StartLine::Request { method, .. } => Method::read(method),
-            StartLine::Response { .. } => self.cseq.map_or(Method::Other, |cseq| cseq.method),
-        }
+        self.method
     }
 
     /// The status of a response, 100 to 699; `None` for a request.
@@ -116,10 +114,19 @@ impl<'a> Message<'a> {
     /// The Via of the last sender.
     pub fn top_via(&self) -> Option<Via<'a>> {
         let via = self.scan.via;
-        if via.is_empty() || near2(b',', b'"', via).is_some() {
+        if via.is_empty() || near_any([b',', b'"'], via).is_some() {
             return self.values(HeaderName::Via).next().map(Via::parse);
         }
         Some(Via::plain(via))
+    }
+
+    /// Sent-by and branch of the Via of the last sender, by which a transaction is known (RFC 3261 section 17.2.3);
+    /// empty where there is none.
+    pub fn transaction(&self) -> (&'a [u8], &'a [u8]) {
+        via::usual(self.scan.via).unwrap_or_else(|| {
+            let via = self.top_via().map(|via| (via.sent_by, via.branch.unwrap_or_default()));
+            via.unwrap_or_default()
+        })
     }
 
     /// All Vias, the last sender's first.
@@ -200,17 +207,12 @@ impl<'a> Message<'a> {
     /// All that is wrong with this message. Beside what `parse` found it looks at the Request-URI, the first
     /// Via, From, To and the first Contact.
     pub fn faults(&self) -> Faults {
-        self.faults_with(self.top_via().as_ref(), self.from().as_ref(), self.to().as_ref())
+        self.faults_with(self.from().as_ref(), self.to().as_ref())
     }
 
-    /// As [`faults`](Self::faults), for who has read the first Via, From and To already.
-    pub fn faults_with(
-        &self,
-        via: Option<&Via<'_>>,
-        from: Option<&NameAddr<'_>>,
-        to: Option<&NameAddr<'_>>,
-    ) -> Faults {
-        self.scan.faults | self.index().faults | check::faults(self, via, [from, to])
+    /// As [`faults`](Self::faults), for who has read From and To already.
+    pub fn faults_with(&self, from: Option<&NameAddr<'_>>, to: Option<&NameAddr<'_>>) -> Faults {
+        self.scan.faults | self.index().faults | check::faults(self, [from, to])
     }
 
     /// True if there is a line of this header.

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use super::fault::Faults;
 use super::lines::{
-    Bad, cut, first_line, is_lws, is_token, merge_length, number, skip_line_ends, split_header, trim, walk,
+    Bad, cut, first_line, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, walk,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
@@ -50,7 +50,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     if scan.keys.iter().any(|key| key.is_empty()) {
         scan.faults |= Faults::MISSING_KEY;
     }
-    Ok(Message { start, head: cut(bytes, head.read).0, body, trailing, cseq, scan, index: OnceCell::new() })
+    let method = match start {
+        StartLine::Request { method, .. } => Method::read(method),
+        StartLine::Response { .. } => cseq.map_or(Method::Other, |cseq| cseq.method),
+    };
+    Ok(Message {
+        start,
+        method,
+        head: cut(bytes, head.read).0,
+        body,
+        trailing,
+        cseq,
+        scan,
+        index: OnceCell::new(),
+    })
 }
 
 /// Where a head ends, and what it says of the body.
@@ -173,13 +186,26 @@ static SOUGHT: [bool; 256] = {
     table
 };
 
+/// The number a value begins with, and what follows it; none if it is beyond counting or nothing follows.
+#[inline]
+fn leading_number(value: &[u8]) -> Option<(u32, &[u8])> {
+    let mut number = 0_u32;
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?,
+            _ if at > 0 => return Some((number, value.get(at..)?)),
+            _ => return None,
+        }
+    }
+    None
+}
+
 impl<'a> CSeq<'a> {
     fn read(value: &'a [u8]) -> Option<CSeq<'a>> {
-        let (digits, rest) = cut(value, value.iter().position(|b| !b.is_ascii_digit())?);
+        let (number, rest) = leading_number(value)?;
         if !is_lws(*rest.first()?) {
             return None;
         }
-        let number = number(digits).and_then(|n| u32::try_from(n).ok())?;
         let raw_method = trim(rest);
         let method = Method::read(raw_method);
         let named = method != Method::Other || is_token(raw_method);

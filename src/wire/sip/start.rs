@@ -58,9 +58,43 @@ impl Refusal {
 /// a Request-URI do not hide it (RFC 4475 section 3.1.2.7).
 #[inline]
 pub(super) fn read(line: &[u8]) -> Result<(StartLine<'_>, Faults), Refusal> {
+    if let Some(start) = usual(line) {
+        return Ok((start, Faults::default()));
+    }
     match line.get(..4) {
         Some(word) if word.eq_ignore_ascii_case(b"SIP/") => response(line),
         _ => request(line),
+    }
+}
+
+/// A start line that is spelled as nearly all are, read at once; `None` says nothing about the line.
+#[inline]
+fn usual(line: &[u8]) -> Option<StartLine<'_>> {
+    if let [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', digits @ ..] = line {
+        let (status, reason) = (status(digits.get(..3)?)?, digits.get(3..)?);
+        let apart = matches!(reason, [] | [b' ', ..]);
+        return apart.then_some(StartLine::Response { status, reason: reason.trim_ascii() });
+    }
+    let before = line.strip_suffix(b" SIP/2.0")?;
+    let (method, uri) = cut(before, near(b' ', before)?);
+    match uri {
+        [b' ', uri @ ..] if is_bare(uri) && is_token(method) => Some(StartLine::Request { method, uri }),
+        _ => None,
+    }
+}
+
+/// Whether text neither begins nor ends with a blank.
+fn is_bare(text: &[u8]) -> bool {
+    text.first().is_some_and(|first| *first > b' ') && text.last().is_some_and(|last| *last > b' ')
+}
+
+/// Three digits, the first from 1 to 6.
+fn status(digits: &[u8]) -> Option<u16> {
+    match digits {
+        [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
+        }
+        _ => None,
     }
 }
 
@@ -83,12 +117,7 @@ fn response(line: &[u8]) -> Result<(StartLine<'_>, Faults), Refusal> {
     check_version(version)?;
     let fields = rest.trim_ascii_start();
     let (digits, reason) = cut(fields, near(b' ', fields).unwrap_or(fields.len()));
-    let status = match digits {
-        [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
-            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
-        }
-        _ => return Err(Refusal::BadStatus),
-    };
+    let status = status(digits).ok_or(Refusal::BadStatus)?;
     let one_blank = rest.len() == fields.len().saturating_add(1);
     let faults = if one_blank { Faults::default() } else { Faults::BAD_START_LINE };
     Ok((StartLine::Response { status, reason: reason.trim_ascii() }, faults))
@@ -106,6 +135,26 @@ fn check_version(version: &[u8]) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_at_once_is_what_all_of_it_says(
+            line in "(SIP/2.0 |INV|A:)[ ]?[016a<\t ]{0,4}[ ]?(x|SIP/2.0|sip/2.0)?[ ]?",
+        ) {
+            let line = line.as_bytes();
+            if let Some(start) = usual(line) {
+                let careful = if line.starts_with(b"SIP/") { response(line) } else { request(line) };
+                proptest::prop_assert_eq!(careful, Ok((start, Faults::default())));
+            }
+        }
+    }
+
+    #[test]
+    fn most_lines_are_read_at_once() {
+        for line in ["INVITE sip:a@h SIP/2.0", "SIP/2.0 200 OK", "SIP/2.0 180"] {
+            assert!(usual(line.as_bytes()).is_some(), "{line}");
+        }
+    }
 
     fn request_of(line: &str) -> (&[u8], &[u8], bool) {
         match read(line.as_bytes()) {

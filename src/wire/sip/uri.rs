@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::field::Params;
 use super::lines::{cut, trim};
 use crate::wire::addr;
-use crate::wire::find::{near, near2};
+use crate::wire::find::{near, near_any};
 
 /// A sip, sips or tel URI, or another one read the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl<'a> Uri<'a> {
             None => (&rest[..0], rest),
         };
         let user = cut(user, near(b':', user).unwrap_or(user.len())).0;
-        let (authority, rest) = cut(rest, near2(b';', b'?', rest).unwrap_or(rest.len()));
+        let (authority, rest) = cut(rest, near_any([b';', b'?'], rest).unwrap_or(rest.len()));
         let (params, headers) = match rest {
             [] => (rest, rest),
             _ => cut(rest, near(b'?', rest).unwrap_or(rest.len())),
@@ -197,7 +197,7 @@ fn is_number(host: &[u8]) -> bool {
 fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
     let (host, rest) = match authority {
         [b'[', inner @ ..] => cut(inner, near(b']', inner).unwrap_or(inner.len())),
-        _ => cut(authority, near2(b':', b' ', authority).unwrap_or(authority.len())),
+        _ => cut(authority, near_any([b':', b' '], authority).unwrap_or(authority.len())),
     };
     if rest.is_empty() {
         return (host, None);

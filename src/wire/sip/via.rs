@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::field::Params;
 use super::lines::{cut, is_lws, trim};
 use crate::wire::addr;
-use crate::wire::find::near;
+use crate::wire::find::{near, near_any};
 
 /// One Via value. It is what the sender wrote: nothing may ever be sent to an address found here.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,42 @@ pub struct Via<'a> {
     pub branch: Option<&'a [u8]>,
     protocol: &'a [u8],
     params: &'a [u8],
+}
+
+/// Sent-by and branch of the first value of a line, read at once where it is spelled as nearly all spell it; `None`
+/// says nothing about the line.
+#[inline]
+pub(super) fn usual(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, mut rest) = piece(line.strip_prefix(b"SIP/2.0/")?)?;
+    let sent_by = before.get(near(b' ', before)? + 1..)?;
+    while let Some(params) = rest {
+        let (param, after) = piece(params)?;
+        match param {
+            [b'b', b'r', b'a', b'n', b'c', b'h', b'=', branch @ ..] => {
+                return (is_bare(sent_by) && is_bare(branch)).then_some((sent_by, branch));
+            }
+            [b'B' | b'b' | b' ' | b'\t' | b'\r' | b'\n', ..] => return None,
+            _ => rest = after,
+        }
+    }
+    None
+}
+
+/// What is before a semicolon, and what is behind it, if the value goes on there; none if quotes are in it.
+#[inline]
+fn piece(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let at = near_any([b';', b',', b'"'], text).unwrap_or(text.len());
+    let (before, after) = cut(text, at);
+    match after {
+        [b';', after @ ..] => Some((before, Some(after))),
+        [b'"', ..] => None,
+        _ => Some((before, None)),
+    }
+}
+
+fn is_bare(text: &[u8]) -> bool {
+    let ends = text.first().zip(text.last());
+    ends.is_some_and(|(first, last)| *first > b' ' && *last > b' ')
 }
 
 impl<'a> Via<'a> {
@@ -128,6 +164,29 @@ mod tests {
         assert_eq!(addr("SIP/2.0/UDP 10.0.0.7"), Some("10.0.0.7:5060".into()));
         assert_eq!(addr("SIP/2.0/UDP [2001:db8::7]"), Some("[2001:db8::7]:5060".into()));
         assert_eq!(addr("SIP/2.0/UDP pbx.example"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_at_once_is_what_all_of_it_says(
+            line in "SIP/2.0/(UDP|TLS)[ ]{1,2}[ah,;\":. ]{0,4}(;[ ]?([a-cA-C]|branch|Branch|rport)[=]?[a-c, \"]{0,3}){0,4}",
+        ) {
+            let line = super::trim(line.as_bytes());
+            if let Some((sent_by, branch)) = super::usual(line) {
+                let value = super::super::field::Commas::new(line).next().map(Via::parse);
+                proptest::prop_assert_eq!(value.map(|via| (via.sent_by, via.branch)), Some((sent_by, Some(branch))));
+            }
+        }
+    }
+
+    #[test]
+    fn most_lines_are_read_at_once() {
+        let read = |line: &'static str| super::usual(line.as_bytes());
+        let expected = Some((&b"10.0.0.7:5060"[..], &b"z9hG4bK7"[..]));
+        assert_eq!(read("SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bK7"), expected);
+        assert_eq!(read("SIP/2.0/UDP 10.0.0.7:5060;rport=5;branch=z9hG4bK7;received=10.0.0.1"), expected);
+        assert_eq!(read("SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bK7, SIP/2.0/UDP h;branch=b"), expected);
+        assert_eq!(read("SIP/2.0/UDP 10.0.0.7:5060;x=\"\";branch=z9hG4bK7"), None);
     }
 
     proptest::proptest! {
