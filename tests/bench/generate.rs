@@ -10,6 +10,7 @@ mod ladder;
 mod mix;
 mod random;
 mod script;
+mod trouble;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,9 +21,11 @@ use std::process::ExitCode;
 use frame::Capture;
 use mix::{Mix, Office, Truth};
 use random::Random;
+use trouble::{Shares, Trouble};
 
 const USAGE: &str = "usage: generate --out FILE.pcap --truth FILE.csv [--calls 12500] [--cps 2.5] [--retransmit PERCENT] \
-[--rtp SHARE] [--seed 1] [--mix standard|hard]";
+[--rtp SHARE] [--seed 1] [--mix standard|hard] [--lose-idle PERCENT] [--lose-any PERCENT] [--twice PERCENT] \
+[--late-in-file MS] [--late-on-clock MS]";
 
 /// 2026-11-20T14:00:00Z in microseconds.
 const START: i64 = 1_795_183_200_000_000;
@@ -35,6 +38,7 @@ struct Options {
     rtp: f64,
     seed: u64,
     mix: Mix,
+    shares: Shares,
     out: String,
     truth: String,
 }
@@ -44,6 +48,8 @@ struct Options {
 struct Due {
     at: i64,
     order: u64,
+    /// The time it bears; later than when it is due never, earlier if it comes late.
+    stamp: i64,
     packet: Packet,
 }
 
@@ -77,6 +83,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         rtp: 0.0,
         seed: 1,
         mix: Mix::Standard,
+        shares: Shares::default(),
         out: String::new(),
         truth: String::new(),
     };
@@ -86,10 +93,15 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         match flag.as_str() {
             "--calls" => found.calls = value.parse().map_err(|_| bad())?,
             "--cps" => found.cps = value.parse().map_err(|_| bad())?,
-            "--retransmit" => found.retransmit = value.parse::<f64>().map_err(|_| bad())? / 100.0,
+            "--retransmit" => found.retransmit = percent(&value).ok_or_else(bad)?,
             "--rtp" => found.rtp = value.parse().map_err(|_| bad())?,
             "--seed" => found.seed = value.parse().map_err(|_| bad())?,
             "--mix" => found.mix = Mix::named(&value).ok_or_else(bad)?,
+            "--lose-idle" => found.shares.lose_idle = percent(&value).ok_or_else(bad)?,
+            "--lose-any" => found.shares.lose_any = percent(&value).ok_or_else(bad)?,
+            "--twice" => found.shares.twice = percent(&value).ok_or_else(bad)?,
+            "--late-in-file" => found.shares.late_in_file = millis(&value).ok_or_else(bad)?,
+            "--late-on-clock" => found.shares.late_on_clock = millis(&value).ok_or_else(bad)?,
             "--out" => found.out = value,
             "--truth" => found.truth = value,
             _ => return Err(bad()),
@@ -101,6 +113,17 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     Ok(found)
 }
 
+/// A share, of a number of percent.
+fn percent(text: &str) -> Option<f64> {
+    let share = text.parse::<f64>().ok()? / 100.0;
+    (0.0..=1.0).contains(&share).then_some(share)
+}
+
+/// Microseconds, of a number of milliseconds.
+fn millis(text: &str) -> Option<u64> {
+    text.parse::<u32>().ok().map(|millis| u64::from(millis) * 1000)
+}
+
 fn write(options: &Options) -> io::Result<String> {
     let mut random = Random::new(options.seed);
     let mut office = Office::new(options.mix);
@@ -109,6 +132,7 @@ fn write(options: &Options) -> io::Result<String> {
         queue: BinaryHeap::new(),
         order: 0,
         retransmit: options.retransmit,
+        trouble: Trouble::new(options.shares, options.seed),
     };
     let mut truth = BufWriter::new(File::create(&options.truth)?);
     writeln!(truth, "{}", Truth::HEADER)?;
@@ -132,24 +156,32 @@ struct Wire {
     queue: BinaryHeap<Reverse<Due>>,
     order: u64,
     retransmit: f64,
+    trouble: Trouble,
 }
 
 impl Wire {
-    fn push(&mut self, at: i64, packet: Packet) {
+    fn push(&mut self, at: i64, stamp: i64, packet: Packet) {
         self.order += 1;
-        self.queue.push(Reverse(Due { at, order: self.order, packet }));
+        self.queue.push(Reverse(Due { at, order: self.order, stamp, packet }));
+    }
+
+    /// A message on its way, and what befalls it.
+    fn send(&mut self, at: i64, message: Vec<u8>, again: bool) {
+        for captured in self.trouble.befalls(at, &message, again).into_iter().flatten() {
+            self.push(captured.written, captured.stamp, Packet::Sip(message.clone()));
+        }
     }
 
     /// Takes a call's messages, each with its chance to be sent again after T1 (500 ms).
     fn take(&mut self, call: mix::Made, audible: bool, random: &mut Random) {
         for (at, message) in call.messages {
             if random.chance(self.retransmit) {
-                self.push(at + 500_000, Packet::Sip(message.clone()));
+                self.send(at + 500_000, message.clone(), true);
             }
-            self.push(at, Packet::Sip(message));
+            self.send(at, message, false);
         }
         for (at, until, stream) in call.streams.into_iter().filter(|_| audible) {
-            self.push(at, Packet::Rtp(stream, until));
+            self.push(at, at, Packet::Rtp(stream, until));
         }
     }
 
@@ -158,7 +190,7 @@ impl Wire {
         while self.queue.peek().is_some_and(|next| next.0.at < limit) {
             let Some(Reverse(due)) = self.queue.pop() else { break };
             match due.packet {
-                Packet::Sip(frame) => self.capture.packet(due.at, &frame)?,
+                Packet::Sip(frame) => self.capture.packet(due.stamp, &frame)?,
                 Packet::Rtp(stream, until) => self.audio(due.at, stream, until, random)?,
             }
         }
@@ -169,12 +201,12 @@ impl Wire {
     fn audio(&mut self, at: i64, mut stream: frame::Rtp, until: i64, random: &mut Random) -> io::Result<()> {
         let frame = stream.next_frame();
         if random.chance(0.001) {
-            self.push(at + 25_000, Packet::Sip(frame));
+            self.push(at + 25_000, at + 25_000, Packet::Sip(frame));
         } else if !random.chance(0.003) {
             self.capture.packet(at, &frame)?;
         }
         if at + 20_000 < until {
-            self.push(at + 20_000, Packet::Rtp(stream, until));
+            self.push(at + 20_000, at + 20_000, Packet::Rtp(stream, until));
         }
         Ok(())
     }
