@@ -57,7 +57,7 @@ S45 caller rewritten with an access code: caller-with-access-code caller-with-ac
 S46 international: international-callers foreign-and-odd-callers canadian-caller
 S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media session-id-reused both-sides-of-a-firewall
 S48 proxy hops: proxy-hops lab-proxy-hops
-S49 response before its INVITE: response-before-request
+S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call
 S50 start in mid-call: starts-in-mid-call cut-off
 S51 fragmented INVITE: ipv4-fragments ipv6-fragments lab-fragmented-invite
 S52 TCP in pieces, pipelined: tcp-in-pieces tcp-two-in-one-segment
@@ -78,7 +78,7 @@ S69 message-waiting: message-waiting
 S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """
 # Also worth showing, though no number of the list asks for it.
-BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause"
+BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel refused-late-nothing-before-it-seen"
 
 
 def rows():

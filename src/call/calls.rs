@@ -257,7 +257,11 @@ impl Calls {
             let invite = Invite::of(heard.message);
             let hop = self.office.hop(heard, &invite);
             open.diverted |= hop.voicemail.is_some() && self.office.diverted(&invite, false).is_some();
-            leg.add_hop(hop);
+            let added = leg.add_hop(hop).filter(|n| at.leg == 0 && leg.is_first(*n));
+            if let Some(hop) = added.and_then(|n| leg.hops.get(n)) {
+                open.caller = self.office.caller(&invite, hop);
+                open.called = self.office.called(&invite, hop);
+            }
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
         if heard.refers() {

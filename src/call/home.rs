@@ -65,8 +65,8 @@ impl Tracked {
             |call: &u32| self.is_live(*call, now) && self.entered_before(*call, hop) && recent(*call);
         let Ends { caller, name, called } = traits.leaving;
         let named = traits.before.iter().map(|key| ("named", Some(*key)));
-        for (rule, key) in [("caller", caller), ("caller", name), ("called", called)].into_iter().chain(named)
-        {
+        let by_called = [("called", called)].into_iter().chain(named).filter(|_| !traits.relayed);
+        for (rule, key) in [("caller", caller), ("caller", name)].into_iter().chain(by_called) {
             let fitting: Vec<u32> = found(key).iter().copied().filter(waiting).collect();
             match self.narrow(&fitting, traits) {
                 Narrowed::One(call) => return Home::Call { call, rule },

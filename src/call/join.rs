@@ -52,6 +52,8 @@ pub struct Traits {
     /// Its caller, if it has a number, among legs that leave an address: at the one it leaves, and at the one
     /// it enters.
     pub outgoing: [Option<Key>; 2],
+    /// It came from elsewhere to the proxy it leaves, so the call it belongs to entered there with its Call-ID.
+    pub relayed: bool,
     /// By what a REFER would have asked for it: its target with its caller, and with who referred.
     pub referred: [Option<Key>; 2],
 }
@@ -179,7 +181,15 @@ impl Reader<'_> {
             outgoing: [src, dst].map(|place| at(place, OUTGOING, caller.filter(|_| told))),
             entering: ends(dst),
             leaving: ends(src),
+            relayed: self.is_relayed(),
         }
+    }
+
+    /// Whether the Via below the top one is of another place than the sender's (RFC 3261 16.6, step 8).
+    fn is_relayed(&self) -> bool {
+        let before = self.invite.message.vias().nth(1).and_then(|via| via.addr());
+        let src = self.datagram.src;
+        before.is_some_and(|before| self.place(before, src) != self.place(src, before))
     }
 
     /// The keys of what a REFER within a dialog asks its receiver for: a call to the target, by the party the

@@ -39,6 +39,8 @@ pub struct Leg {
     pub fax: Option<FrameRef>,
     /// A message was seen that only an answered dialog has, though no answer was.
     pub dialog: bool,
+    /// The highest CSeq of a response to an INVITE that was not seen, or not yet.
+    pub ahead: Option<u32>,
     /// Its INVITE broke the grammar.
     pub malformed: bool,
     /// Its INVITE was not seen.
@@ -89,6 +91,7 @@ impl Leg {
             referred: None,
             fax: None,
             dialog: false,
+            ahead: None,
             malformed: new.malformed,
             partial: new.partial,
             ladder: Ladder::default(),
@@ -111,6 +114,11 @@ impl Leg {
         Some(self.hops.len() - 1)
     }
 
+    /// Whether a hop is the one nearest to the caller.
+    pub fn is_first(&self, hop: usize) -> bool {
+        self.first == hop
+    }
+
     /// The transaction that decides the leg: the caller's answered try, else the last one.
     pub fn caller_hop(&self) -> Option<&Hop> {
         if let [only] = &*self.hops {
@@ -127,6 +135,11 @@ impl Leg {
     /// The hops beyond the caller's side.
     pub fn inner_hops(&self) -> impl Iterator<Item = &Hop> {
         self.hops.iter().filter(|hop| !self.is_caller_side(hop))
+    }
+
+    /// Whether a try was made whose INVITE wasn't seen: what became of it can't be known.
+    pub fn tried_unseen(&self) -> bool {
+        self.ahead > self.hops.iter().map(|hop| hop.cseq).max()
     }
 
     /// What the leg is for: the role of the hop nearest to the caller.

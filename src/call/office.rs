@@ -82,6 +82,7 @@ impl Office {
             cancelled: None,
             cancel_heard: None,
             elsewhere: false,
+            acked: false,
             answered: None,
             refused: None,
             cause: None,

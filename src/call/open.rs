@@ -137,7 +137,7 @@ impl OpenCall {
                 Some(heard) => Plan::timer(heard + FINAL_OVERDUE),
                 None => Plan::timer(cancelled.at + TIMER_B),
             },
-            _ if hop.responded => {
+            _ if hop.was_responded() => {
                 Plan::timer(hop.provisional.unwrap_or(hop.opened.at) + self.expires + RING_GRACE)
             }
             _ => Plan::timer(hop.last_invite.max(hop.opened.at + TIMER_B)),

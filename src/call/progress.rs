@@ -110,7 +110,7 @@ pub fn hear(leg: &mut Leg, heard: &Heard<'_>, roles: &Roles) {
     match (heard.message.status(), heard.message.method()) {
         (None, Method::Invite) => invite(leg, heard),
         (None, Method::Cancel) if heard.from_caller => cancel(leg, heard),
-        (None, Method::Ack) if heard.from_caller => ack(leg),
+        (None, Method::Ack) if heard.from_caller => ack(leg, heard),
         (None, Method::Bye) if is_new => bye(leg, heard),
         (None, Method::Refer) if heard.refers() => {
             leg.referred.get_or_insert(heard.datagram.at);
@@ -178,11 +178,15 @@ fn cancel(leg: &mut Leg, heard: &Heard<'_>) {
     }
 }
 
-/// An ACK without a final response in sight: responses to this leg can't be seen here.
-fn ack(leg: &mut Leg) {
+/// An ACK without a final response in sight: that was lost, or comes late, or can't be seen here at all.
+fn ack(leg: &mut Leg, heard: &Heard<'_>) {
     let final_seen = |hop: &Hop| hop.answered.is_some() || hop.refused.is_some();
-    if !leg.hops.iter().any(final_seen) {
-        leg.dialog = true;
+    if leg.hops.iter().any(final_seen) {
+        return;
+    }
+    match hop_of(leg, heard) {
+        Some(hop) => hop.acked = true,
+        None => leg.dialog = true,
     }
 }
 
@@ -200,7 +204,10 @@ fn bye(leg: &mut Leg, heard: &Heard<'_>) {
 fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     let (seen, message) = (seen(heard), heard.message);
     let early_media = status == 183 && message.sdp().is_some();
-    let Some(hop) = hop_of(leg, heard) else { return };
+    let Some(hop) = hop_of(leg, heard) else {
+        leg.ahead = leg.ahead.max(Some(heard.keys.cseq));
+        return;
+    };
     hop.responded = true;
     match status {
         ..200 if early_media => heard.habits.early_media(hop, seen),

@@ -82,6 +82,8 @@ pub struct Hop {
     pub cancel_heard: Option<Timestamp>,
     /// The CANCEL said that the call was answered elsewhere: a hint, never proof.
     pub elsewhere: bool,
+    /// It was acknowledged before its final response was seen.
+    pub acked: bool,
     /// The first 2xx.
     pub answered: Option<Seen>,
     /// The last other final response.
@@ -144,6 +146,12 @@ impl Hop {
     /// From the first INVITE to the last copy of it.
     pub fn retransmitted(&self) -> Span {
         self.last_invite.since(self.opened.at)
+    }
+
+    /// Whether a response came, seen or not: an INVITE over UDP is sent again until one does (RFC 3261
+    /// 17.1.1.2).
+    pub fn was_responded(&self) -> bool {
+        self.responded || (!self.reliable && self.retransmitted() == Span::ZERO)
     }
 
     /// When the receiver began to ring, or to play early media.

@@ -1,6 +1,6 @@
 """A busy hour of real peers: hundreds of calls, hunted through phones by Kamailio, each with a truth known beforehand.
 
-    crowd.py [--quick] [--calls 600] [--seconds 45] [--overlap 100] [--seed 1] [--keep FOLDER]
+    crowd.py [--quick] [--calls 900] [--seconds 45] [--overlap 100] [--seed 1] [--keep FOLDER]
 
 SIPp calls and picks up, tcpdump listens (tests/crowd/stories.py says who does what). The capture is replayed with the
 roles and without any configuration: every caller has to be told of exactly once, with an outcome of the truth, and
@@ -142,7 +142,7 @@ def faults_of(call, records):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--calls", type=int, default=600)
+    parser.add_argument("--calls", type=int, default=900)
     parser.add_argument("--seconds", type=float, default=45, help="the time over which calls begin")
     parser.add_argument("--overlap", type=int, default=100, help="how many calls have to be up or ringing at once")
     parser.add_argument("--seed", type=int, default=1)

@@ -8,8 +8,13 @@ use crate::event::{Confidence, LegResult, Outcome, Role};
 /// Judges by the caller's own leg, and by the phones only where that leaves it open.
 pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
     let leg = &case.legs[case.lead];
-    if leg.partial || leg.dialog {
-        let rule = if leg.partial { "leg.start_not_seen" } else { "leg.answer_not_seen" };
+    let unseen_final = leg.dialog || (hop.acked && hop.refused.is_none());
+    if leg.partial || unseen_final || leg.tried_unseen() {
+        let rule = match (leg.partial, leg.tried_unseen()) {
+            (true, _) => "leg.start_not_seen",
+            (_, true) => "leg.try_not_seen",
+            _ => "leg.answer_not_seen",
+        };
         return Judgement::new(Outcome::Unknown, None, Confidence::Low).because(hop.opened.frame, rule);
     }
     let (outcome, rule) = match hop.result() {

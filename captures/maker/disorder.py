@@ -1,0 +1,91 @@
+"""What a tap that is slow, or loses packets, makes of plain calls."""
+
+
+from .office import *
+from .phones import forked
+
+
+@scenario("ack-seen-before-its-final", OFFICE)
+def early_ack(s):
+    """The ACK of a 486 is seen 30 ms before it, and that of a 487 60 ms before
+
+    An ACK in the INVITE's own transaction tells only that a final response passed; which, that response says.
+
+    Verdict: `busy`; `abandoned`; both missed.
+    """
+    first = s.inbound("+13125550361").invite(0).reply(9, 100).ack(400).reply(430, 486)
+    second = s.inbound("+13125550362").ring(60_000).cancel(70_000).reply(70_011, 200, method="CANCEL")
+    second.ack(70_030).reply(70_090, 487)
+    s.expect(first, "busy", True, task=True)
+    s.expect(second, "abandoned", True, task=True)
+    s.texts = ["+13125550361", "+13125550362"]
+
+
+@scenario("second-try-not-seen", OFFICE)
+def unseen_try(s):
+    """The tap loses the INVITE with credentials after a 407, and the one that follows a 302; both calls are answered
+
+    Neither BYE comes before the wait for another try is over.
+
+    Verdict: `unknown`, not missed: responses to a later INVITE show that there was one.
+    """
+    for at, caller, status in ((0, "+13125550363", 407), (60_000, "+13125550364", 302)):
+        leg = s.inbound(caller).invite(at)
+        leg.tag = "refusal"
+        leg.refuse(at + 20, status)
+        leg.cseq, leg.tag = 2, f"second{status}"
+        leg.reply(at + 60, 100).reply(at + 240, 180).answer(at + 4_000).bye(at + 40_000)
+        s.expect(leg, "unknown", False, task=True)
+
+
+@scenario("branch-seen-before-its-call")
+def early_branch(s):
+    """A proxy's INVITE to a phone is seen 150 ms before the trunk's, while another caller of the same number rings
+
+    The number called stands in To of both calls, and so fits the other one too.
+
+    Verdict: `abandoned`, missed; `answered`; two calls of one leg.
+    """
+    other = s.leg(TRUNK, PROXY, "+13125550365", ADS).ring(0)
+    call = s.leg(TRUNK, PROXY, "+13125550366", ADS)
+    phone = forked(s, call, PHONE_201, "201").invite(3_000)
+    call.invite(3_150).reply(3_159, 100)
+    phone.reply(3_180, 100).reply(3_300, 180)
+    call.reply(3_303, 180)
+    phone.answer(8_000)
+    call.answer(8_003)
+    other.give_up(12_000)
+    call.bye(40_000)
+    phone.bye(40_003)
+    s.expect(other, "abandoned", True)
+    s.expect(call, "answered", False)
+
+
+@scenario("phone-stopped-by-an-unseen-cancel", OFFICE)
+def unseen_cancel(s):
+    """Of a ring-all the tap loses the winner's leg and the CANCEL of the other phone: a 487, and the PBX answers
+
+    The CANCEL may have said that the call was answered elsewhere.
+
+    Verdict: `unknown`, not missed.
+    """
+    caller = "+13125550367"
+    call = s.inbound(caller).ring(0, after=260)
+    phone = s.phone(caller, PHONE_202, "202").ring(40)
+    call.answer(6_020)
+    phone.refuse(6_060, 487)
+    call.bye(50_000)
+    s.expect(call, "unknown", False, joined=(phone,), task=True)
+
+
+@scenario("refused-late-nothing-before-it-seen", OFFICE)
+def late_refusal(s):
+    """The tap loses 100 and 180; the INVITE isn't sent again, and 480 comes after 40 s
+
+    Over UDP an INVITE is repeated until a response comes (RFC 3261 17.1.1.2): this one had one.
+
+    Verdict: `no_answer`, missed.
+    """
+    call = s.inbound("+13125550368").invite(0).refuse(40_000, 480)
+    s.expect(call, "no_answer", True, task=True)
+    s.texts = ["+13125550368"]
