@@ -89,3 +89,48 @@ def late_refusal(s):
     call = s.inbound("+13125550368").invite(0).refuse(40_000, 480)
     s.expect(call, "no_answer", True, task=True)
     s.texts = ["+13125550368"]
+
+
+@scenario("no-config-phones-before-their-caller", None)
+def early_phones(s):
+    """No configuration: the INVITEs to two phones are seen 120 ms before the trunk's; one answers; and the caller gives up
+
+    One caller's number, from one host to two others within half a second: rung together.
+
+    Verdict: `answered`, one call of three legs; `abandoned`, missed, one call of three legs.
+    """
+    for at, caller in ((0, "+13125550369"), (90_000, "+13125550370")):
+        phones = [s.phone(caller, p, e).invite(at + n) for n, (p, e) in enumerate(((PHONE_201, "201"), (PHONE_202, "202")))]
+        call = s.inbound(caller).invite(at + 120).reply(at + 129, 100)
+        for n, leg in enumerate(phones):
+            leg.reply(at + 140 + n, 100).reply(at + 260 + n, 180)
+        call.reply(at + 290, 180)
+        if at:
+            call.give_up(at + 9_000)
+            for leg in phones:
+                leg.give_up(at + 9_012)
+        else:
+            phones[0].answer(6_000)
+            call.answer(6_020)
+            phones[1].give_up(6_026)
+            call.bye(44_000)
+            phones[0].bye(44_010)
+        s.expect(call, "abandoned" if at else "answered", bool(at), called="*", direction="unknown", joined=phones)
+
+
+@scenario("no-config-phones-only", None)
+def bare_phones(s):
+    """No configuration, and the tap sees only phones: two ring, one answers, the other's CANCEL isn't seen; two ring in vain
+
+    Verdict: `answered`, one call of two legs; `no_answer` or `abandoned`, missed, one call of two legs.
+    """
+    for at, caller in ((0, "+13125550371"), (90_000, "+13125550372")):
+        phones = [s.phone(caller, p, e).ring(at + n) for n, (p, e) in enumerate(((PHONE_201, "201"), (PHONE_202, "202")))]
+        if at:
+            for leg in phones:
+                leg.give_up(at + 9_000)
+        else:
+            phones[1].answer(6_000)
+            phones[0].refuse(6_014, 487)
+            phones[1].bye(44_000)
+        s.expect(phones[0], ("abandoned", "no_answer") if at else "answered", bool(at), called="*", direction="unknown", joined=phones[1:])

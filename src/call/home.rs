@@ -84,9 +84,12 @@ impl Tracked {
         if let Some(call) = only(found(traits.outgoing[1]).iter().copied().filter(just_left)) {
             return Home::Call { call, rule: REORDERED };
         }
-        let headless = |call: &u32| self.is_live(*call, now) && self.rings_without_caller(*call, hop);
+        let headless = |call: &u32| {
+            let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
+            rings && self.is_live(*call, now)
+        };
         match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
-            Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail) => {
+            Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail | Role::Unknown) => {
                 Home::Call { call, rule: PHONES }
             }
             _ => Home::None,
@@ -159,8 +162,18 @@ impl Tracked {
     }
 
     fn rings_without_caller(&self, call: u32, hop: &Hop) -> bool {
-        self.first_hop(call)
-            .is_some_and(|first| first.role == Role::PhoneOut && first.src.ip() == hop.src.ip())
+        self.first_hop(call).is_some_and(|first| {
+            first.role == Role::PhoneOut && first.src.ip() == hop.src.ip() && hop.role != Role::Unknown
+        })
+    }
+
+    /// Where no role tells a phone: a host that calls two others for one caller at once rings them together.
+    fn rings_beside(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
+        let at_once = self.get(call).is_some_and(|open| now.since(open.began) <= STRAGGLER);
+        let beside = |first: &Hop| first.src.ip() == hop.src.ip() && first.dst.ip() != hop.dst.ip();
+        at_once
+            && hop.role == Role::Unknown
+            && self.first_hop(call).is_some_and(|first| first.role == Role::Unknown && beside(first))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::call::home::REFERRED;
 use crate::call::identity::{Called, Caller};
 use crate::call::idle::Place;
 use crate::call::leg::{Bye, Leg};
-use crate::call::outcome::{Case, Ending, Judgement};
+use crate::call::outcome::{Case, Ending, Judgement, is_headless};
 use crate::call::pickup::Pickup;
 use crate::call::role::{self, Party};
 use crate::call::timers::Due;
@@ -113,7 +113,7 @@ impl OpenCall {
         let open = |leg: &Leg| leg.caller_hop().is_some_and(|hop| !hop.is_over());
         let first_that = |is: &dyn Fn(&Leg) -> bool| self.legs.iter().position(is);
         match self.legs.first() {
-            Some(first) if first.role() == Role::PhoneOut && !answered(first) => first_that(&phone)
+            Some(first) if is_headless(&self.legs) && !answered(first) => first_that(&phone)
                 .or_else(|| first_that(&answered))
                 .or_else(|| first_that(&open))
                 .unwrap_or(0),
@@ -128,7 +128,9 @@ impl OpenCall {
         match (leg.bye, hop.answered, hop.refused, hop.cancelled) {
             (Some(bye), ..) => self.plan_after(bye, leg),
             (_, Some(answered), ..) => Plan { ended: None, ..Plan::timer(answered.at + LONGEST) },
-            _ if leg.role() == Role::PhoneOut && self.all_over() => self.plan_without_caller(judge),
+            _ if (leg.role() == Role::PhoneOut || is_headless(&self.legs)) && self.all_over() => {
+                self.plan_without_caller(judge)
+            }
             (_, _, Some(refused), _) if refused.retry => Plan::message(refused.seen.at, RETRY),
             (_, _, Some(refused), _) if refused.status / 100 == 5 => Plan::message(refused.seen.at, FAILOVER),
             (_, _, Some(refused), _) if self.all_over() => Plan::message(refused.seen.at, Span::ZERO),

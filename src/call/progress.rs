@@ -206,6 +206,7 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     let early_media = status == 183 && message.sdp().is_some();
     let Some(hop) = hop_of(leg, heard) else {
         leg.ahead = leg.ahead.max(Some(heard.keys.cseq));
+        leg.dialog |= status / 100 == 2;
         return;
     };
     hop.responded = true;

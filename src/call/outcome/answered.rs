@@ -33,7 +33,7 @@ pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings
 }
 
 fn by_whom(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
-    if is_headless(case) {
+    if is_headless(case.legs) {
         return if caller.voicemail.is_some() {
             answered_by(case, caller)
         } else {

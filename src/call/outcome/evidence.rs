@@ -1,5 +1,6 @@
 //! What the legs of a call tell about who answered it.
 
+use crate::call::home::PHONES;
 use crate::call::leg::Leg;
 use crate::call::outcome::Case;
 use crate::call::transaction::{Hop, VoicemailSign, ends_by_cancel};
@@ -102,8 +103,9 @@ pub(super) fn forwarded<'a>(case: &Case<'a>) -> Option<&'a Hop> {
 }
 
 /// Whether the call was seen among the phones only.
-pub(super) fn is_headless(case: &Case<'_>) -> bool {
-    case.legs.first().is_some_and(|leg| leg.role() == Role::PhoneOut)
+pub fn is_headless(legs: &[Leg]) -> bool {
+    legs.first().is_some_and(|leg| leg.role() == Role::PhoneOut)
+        || legs.iter().any(|leg| leg.joined_by == PHONES)
 }
 
 /// The CANCEL where it decided, else the final response, else the first message.

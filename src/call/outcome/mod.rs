@@ -9,7 +9,7 @@ mod evidence;
 mod hearing;
 mod unanswered;
 
-pub use evidence::{CAUSALITY, answerer};
+pub use evidence::{CAUSALITY, answerer, is_headless};
 
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
