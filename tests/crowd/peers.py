@@ -17,6 +17,7 @@ from maker import sipp  # noqa: E402
 
 NEEDED = ("ip", "sipp", "kamailio", "tcpdump")
 FIRST_PORT = 5070
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 FIELD = ('<nop><action><assignstr assign_to="millis" value="[field2]"/><todouble assign_to="wait" variable="millis"/></action></nop>\n'
          '<pause variable="wait"/>\n')
 
