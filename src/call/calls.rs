@@ -20,6 +20,7 @@ use crate::call::outcome::{self, Ending};
 use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
 use crate::call::recent::{RecentIds, Strangers};
+use crate::call::relayed::{Relay, SSRC};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
 use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
@@ -153,7 +154,9 @@ impl Calls {
 
     /// Hears one RTP packet.
     pub fn rtp(&mut self, datagram: &Datagram<'_>) {
-        self.tracked.hear_rtp(datagram, &self.keyer, &mut *self.ears);
+        if let Some(relay) = self.tracked.hear_rtp(datagram, &self.keyer, &mut *self.ears) {
+            self.join_relayed(relay, datagram.at);
+        }
     }
 
     /// Does the earliest thing that is due at or before `now`; tells at what time it was due.
@@ -346,8 +349,9 @@ impl Calls {
             emergency: self.office.is_emergency(invite, hop),
             scanner: self.office.is_scanner(message, hop, &called),
             called,
-            ambiguous: false,
+            ambiguous: 0,
             stray,
+            rivals: Vec::new(),
             expires: office::ring_limit(message),
             legs: SmallVec::new(),
             hints: SmallVec::new(),
@@ -365,10 +369,15 @@ impl Calls {
     /// Keeps a leg that may belong to several calls apart; none of them can be sure of its verdict.
     fn start_ambiguous(&mut self, leg: Leg, heard: &Heard<'_>, invite: &Invite<'_>, fitting: &[u32]) -> u32 {
         let call = self.start(leg, heard, invite, true);
+        let mut rivals = Vec::with_capacity(fitting.len());
         for call in fitting {
             if let Some(open) = self.tracked.get_mut(*call) {
-                open.ambiguous = true;
+                open.ambiguous = open.ambiguous.saturating_add(1);
+                rivals.push((*call, open.serial));
             }
+        }
+        if let Some(open) = self.tracked.get_mut(call) {
+            open.rivals = rivals;
         }
         call
     }
@@ -393,6 +402,29 @@ impl Calls {
         call
     }
 
+    /// Joins a leg to the call whose stream it carries. The others that it fitted are sure of their verdicts again.
+    fn join_relayed(&mut self, Relay { call, part }: Relay, now: Timestamp) {
+        let apart = |open: &OpenCall| open.is_unexplained() && open.legs.len() == 1;
+        let whole = |open: &OpenCall| open.is_unexplained() && !open.stray;
+        if !(self.tracked.get(call).is_some_and(whole) && self.tracked.get(part).is_some_and(apart)) {
+            return;
+        }
+        self.tell(part, now, CallPhase::Joined);
+        self.ears.forget(part);
+        let Some(part) = self.tracked.take(part) else { return };
+        for (rival, serial) in &part.rivals {
+            if let Some(open) = self.tracked.get_mut(*rival).filter(|open| open.serial == *serial) {
+                open.ambiguous = open.ambiguous.saturating_sub(1);
+            }
+        }
+        for mut leg in part.legs {
+            leg.joined_by = SSRC;
+            self.tracked.add_leg(call, leg, false);
+        }
+        self.tracked.offer_keys(call, part.hints.into_iter());
+        self.settle(call, now);
+    }
+
     /// Sets the call's deadline as things stand now, or closes it.
     fn settle(&mut self, call: u32, now: Timestamp) {
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
@@ -410,6 +442,7 @@ impl Calls {
         }
         if newly_answered {
             self.tell(call, now, CallPhase::Answered);
+            self.tracked.compare(call, &self.office.pbx.roles);
         }
         if plan.at <= now {
             self.close(call, now, plan);

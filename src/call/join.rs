@@ -10,6 +10,7 @@
 //! | `session_id` `charging_vector` `cisco_guid` `ucid` `hep_correlation` | shares that identifier |
 //! | `shared_header` | shares a value that legs of its make share, with a leg of the caller's side |
 //! | `media` | offers the same media address and port |
+//! | `ssrc` | carries the same RTP as the call, told once both are answered: see `relayed` |
 //! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
 //! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |

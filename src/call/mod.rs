@@ -32,6 +32,7 @@ mod outcome;
 mod pickup;
 mod progress;
 mod recent;
+mod relayed;
 mod role;
 mod timers;
 mod tracked;

@@ -38,10 +38,12 @@ pub struct OpenCall {
     pub emergency: bool,
     /// It came from an unknown source to a number that isn't the business's.
     pub scanner: bool,
-    /// More than one call fitted one of its legs.
-    pub ambiguous: bool,
+    /// Legs in sight that fit it and other calls too.
+    pub ambiguous: u16,
     /// It is nothing but such a leg: part of another call, and never told as one.
     pub stray: bool,
+    /// The calls it fits as such, with their serial numbers.
+    pub rivals: Vec<(u32, u64)>,
     /// How long it may ring (RFC 3261 20.19), with bounds.
     pub expires: Span,
     /// Its legs, the caller's first.
@@ -73,6 +75,8 @@ pub struct Media {
     pub listening: bool,
     /// Whether it was looked up where streams come from, that of the caller first.
     pub looked_back: [bool; 2],
+    /// So many of its packets are still to be compared with those of other calls.
+    pub compared: u8,
 }
 
 impl Media {
@@ -85,6 +89,13 @@ impl Media {
     /// Whether more packets in this direction would add nothing.
     pub fn has_enough(&self, to_caller: bool) -> bool {
         if to_caller { self.to_caller >= HEARD } else { self.from_caller > 0 }
+    }
+
+    /// Whether its next packet is to be compared, which makes them one less.
+    pub fn is_compared(&mut self) -> bool {
+        let wanted = self.compared > 0;
+        self.compared = self.compared.saturating_sub(1);
+        wanted
     }
 
     /// Whether the caller was sent media for a while and sent none.
@@ -185,6 +196,11 @@ impl OpenCall {
             && self.legs.iter().skip(1).flat_map(|leg| &leg.hops).any(|hop| hop.answered.is_some())
     }
 
+    /// Whether it was answered, is up, and nothing in sight says by whom or for whom.
+    pub fn is_unexplained(&self) -> bool {
+        self.closed.is_none() && self.is_answered() && !self.is_taken()
+    }
+
     /// Whether it ever rang or was answered.
     pub fn has_rung(&self) -> bool {
         self.legs
@@ -256,7 +272,7 @@ impl OpenCall {
             missed: false,
             answered_by: judgement.answered_by,
             confidence: judgement.confidence,
-            ambiguous: self.ambiguous,
+            ambiguous: self.ambiguous > 0,
             lossy: false,
             rang_ms: self.rang_for(answered.or(end)).as_millis(),
             talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),

@@ -10,6 +10,8 @@ use crate::call::kinds::Kinds;
 use crate::call::leg::Leg;
 use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
+use crate::call::relayed::{self, Candidate, Relay, Relayed};
+use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::RtpPacket;
 use crate::wire::stream::Stream;
@@ -22,6 +24,7 @@ pub struct Tracked {
     pub(super) hints: Hints,
     spots: KeyMap<Expected>,
     idle: Idle,
+    relayed: Relayed,
 }
 
 /// A leg by its call and its place there.
@@ -125,22 +128,42 @@ impl Tracked {
         self.idle.has(stream)
     }
 
-    /// Hears an RTP packet; its stream is ignored from now on if no call wants more of it.
-    pub fn hear_rtp(&mut self, datagram: &Datagram<'_>, keyer: &Keyer, ears: &mut dyn Ears) {
-        let Some(packet) = &RtpPacket::read(datagram.payload) else { return };
+    /// Hears an RTP packet; its stream is ignored from now on if no call wants more of it. Tells of two calls that it
+    /// shows to be one.
+    pub fn hear_rtp(&mut self, datagram: &Datagram<'_>, keyer: &Keyer, ears: &mut dyn Ears) -> Option<Relay> {
+        let packet = &RtpPacket::read(datagram.payload)?;
         let expected = self.spots.get(&media_key(keyer, datagram.dst)).copied();
         let open = expected.and_then(|to| Some((to, self.calls.get_mut(to.call as usize)?)));
         let Some((to, open)) = open.filter(|(_, open)| open.closed.is_none()) else {
-            return self.ignore(datagram);
+            self.ignore(datagram);
+            return None;
         };
         open.media.count(to.callers);
+        let compared = open.media.is_compared();
+        let relay = if compared { self.relayed.hear(open.serial, packet, keyer) } else { None };
         if open.media.listening {
             let Expected { call, callers, kinds } = to;
             let sound = Sound { from_caller: !callers, codec: kinds.codec(packet.kind), datagram, packet };
             ears.hear(call, &sound);
             self.expect_back(to, datagram, keyer);
-        } else if open.media.has_enough(to.callers) {
+        } else if open.media.has_enough(to.callers) && !compared {
             self.ignore(datagram);
+        }
+        relay
+    }
+
+    /// Compares what an answered call carries with what others do, where it or they may be one's part.
+    pub fn compare(&mut self, call: u32, roles: &Roles) {
+        let Some(open) = self.calls.get(call as usize).filter(|open| open.is_unexplained()) else { return };
+        let Some(hop) = open.legs.first().and_then(|leg| leg.hops.first()) else { return };
+        let new = Candidate::new(call, open.serial, hop, roles);
+        let calls = &self.calls;
+        let same = |old: &Candidate, open: &OpenCall| open.serial == old.serial && open.is_unexplained();
+        let live = |old: &Candidate| calls.get(old.call as usize).is_some_and(|open| same(old, open));
+        for call in self.relayed.add(new, live) {
+            let Some(open) = self.calls.get_mut(call as usize) else { continue };
+            open.media.compared = relayed::COMPARED;
+            open.media.spots.iter().for_each(|(_, place)| self.idle.wake(*place));
         }
     }
 
@@ -174,7 +197,12 @@ impl Tracked {
 
     /// Forgets a call and every way to find it.
     pub fn forget(&mut self, call: u32) {
-        let Some(open) = self.calls.try_remove(call as usize) else { return };
+        drop(self.take(call));
+    }
+
+    /// The same, and gives it.
+    pub fn take(&mut self, call: u32) -> Option<OpenCall> {
+        let open = self.calls.try_remove(call as usize)?;
         for leg in &open.legs {
             if self.legs.get(&leg.key).is_some_and(|at| at.call == call) {
                 self.legs.remove(&leg.key);
@@ -188,6 +216,7 @@ impl Tracked {
                 self.spots.remove(key);
             }
         }
+        Some(open)
     }
 
     /// The calls that have to go so that new ones find room, an eighth of all at once: finished ones first,

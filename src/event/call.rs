@@ -169,6 +169,8 @@ pub enum CallPhase {
     Started,
     /// Somebody or something answered.
     Answered,
+    /// It turned out to be part of another call, and is none of its own.
+    Joined,
     /// It is over and judged.
     Ended(Verdict),
 }

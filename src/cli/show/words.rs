@@ -173,6 +173,7 @@ const JOINS: &[(&str, &str)] = &[
     ("shared_header", "same value of a header that legs of its make share"),
     ("hep_correlation", "same HEP correlation id"),
     ("media", "same media address"),
+    ("ssrc", "carries the same RTP"),
     ("caller", "leaves the PBX for the same caller"),
     ("called", "leaves the PBX for the same number"),
     ("named", "leaves the PBX and names the number called"),

@@ -69,6 +69,7 @@ impl Followup {
         self.touch(seen);
         let off_the_phone = match &seen.phase {
             CallPhase::Started | CallPhase::Answered => self.presence.note(&settings, seen),
+            CallPhase::Joined => self.presence.end(&settings, seen).0,
             CallPhase::Ended(verdict) => {
                 let (off_the_phone, calls) = self.presence.end(&settings, seen);
                 self.ended(seen, verdict, calls, out);
