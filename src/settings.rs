@@ -87,6 +87,8 @@ pub struct Roles {
     pub phone_nets: Vec<Net>,
     /// Hosts that are nothing but voicemail.
     pub voicemail_hosts: Vec<Net>,
+    /// Hosts whose media are voicemail and nothing else.
+    pub voicemail_media: Vec<Net>,
     /// User parts of voicemail, matched whole.
     pub voicemail_pilots: Vec<Regex>,
 }

@@ -87,7 +87,7 @@ class Scenario:
         self.name, self.story, self.config = name, story, config
         self.trace = Trace(name, start)
         self.files, self.calls, self.texts = {}, [], []
-        self.exit, self.others = 0, None
+        self.exit, self.others, self.profile = 0, None, None
 
     def leg(self, a, b, caller, called, **more):
         return Leg(self.trace, a, b, caller, called, **more)
@@ -121,7 +121,19 @@ class Scenario:
         out["truth.json"] = (json.dumps(truth, indent=1) + "\n").encode()
         if self.config is not None:
             out["ringback.toml"] = self.config.encode()
+        if self.profile is not None:
+            out["pbx.toml"] = self.profile.encode()
         return out
+
+
+def profile(*pairs):
+    """A profile of these keys, each with its value as TOML writes it, known from nothing but the capture itself."""
+    keys = list(zip(pairs[::2], pairs[1::2]))
+    lines = ['system = "the PBX of this capture"', 'extends = "generic"']
+    for table in dict.fromkeys(key.partition(".")[0] for key, _ in keys):
+        lines += ["", f"[{table}]"] + [f"{key.partition('.')[2]} = {value}" for key, value in keys if key.startswith(table + ".")]
+    lines += ["", "[source]"] + [f'{key} = "unverified"' for key, _ in keys]
+    return "\n".join(lines) + "\n"
 
 
 def scenario(name, config=ROLES, start=FRIDAY_TEN):

@@ -55,6 +55,7 @@ class Leg:
     cseq: int = 1
     codecs: tuple = ((0, "PCMU/8000"), (101, "telephone-event/8000"))
     media: dict = field(default_factory=dict)    # end -> (address, port) where its media isn't its own
+    origin: str = "-"            # who says o= in its session descriptions
     asked: int = 0               # requests within the dialog so far
     sent: list = field(default_factory=list)
 
@@ -98,7 +99,7 @@ class Leg:
         ip, port = self.hears_at(end)
         family = "IP6" if ":" in ip else "IP4"
         number = int(token(self.call_id, end.ip, size=6), 16)
-        lines = ["v=0", f"o=- {number} {number} IN {family} {ip}", "s=-", f"c=IN {family} {ip}", "t=0 0"]
+        lines = ["v=0", f"o={self.origin} {number} {number} IN {family} {ip}", "s=-", f"c=IN {family} {ip}", "t=0 0"]
         lines.append(f"m=audio {port} RTP/AVP " + " ".join(str(pt) for pt, _ in self.codecs))
         lines += [f"a=rtpmap:{pt} {name}" for pt, name in self.codecs] + ["a=ptime:20", "a=sendrecv"]
         return "".join(line + "\r\n" for line in lines)

@@ -12,7 +12,7 @@ SHOWN = """
 S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
 S02 caller cancels while it rings: caller-cancels caller-cancels-early-media lab-cancel
 S03 480, no answer: no-answer lab-every-final refused-in-many-ways
-S04 486: busy b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final
+S04 486: busy busy-says-the-diversion b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final
 S05 603: declined one-declines-others-ring lab-every-final
 S06 408: timeout-408 lab-every-final
 S07 487 without CANCEL: terminated-without-cancel lab-every-final
@@ -48,14 +48,14 @@ S36 pickup by Replaces: pickup-by-replaces
 S37 pickup by code: pickup-by-code park-and-retrieve
 S38 answered for three seconds: answered-three-seconds answered-short
 S39 transfer to voicemail: transfer-to-voicemail
-S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did
+S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did mailbox-owner-dials-in-info
 S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one
 S42 P-Asserted-Identity and From differ: asserted-differs-from-from
 S43 Remote-Party-ID: remote-party-id
 S44 tel: with phone-context: tel-with-phone-context
 S45 caller rewritten with an access code: caller-with-access-code caller-with-access-code-phones-only joined-by-name
 S46 international: international-callers foreign-and-odd-callers canadian-caller
-S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall
+S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-behind-an-sbc joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall
 S48 proxy hops: proxy-hops lab-proxy-hops
 S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call
 S50 start in mid-call: starts-in-mid-call cut-off
@@ -74,11 +74,11 @@ S62 two anonymous callers at once: two-anonymous
 S63 three tries, then answered: three-tries-then-answered answered-at-redial
 S64 scanner: scanner
 S65 verstat failed: verstat-failed
-S69 message-waiting: message-waiting
+S69 message-waiting: message-waiting message-waiting-confirms
 S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """
 # Also worth showing, though no number of the list asks for it.
-BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only"
+BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only media-at-voicemail-media-server same-caller-after-a-pause roles-and-numbers-of-a-profile makes-shown-by-their-messages"
 
 
 def rows():

@@ -10,12 +10,13 @@ use smallvec::SmallVec;
 use crate::call::hash::Keyer;
 use crate::call::held::Held;
 use crate::call::home::{Home, PHONES, REORDERED};
+use crate::call::identity;
 use crate::call::invite::Invite;
 use crate::call::join::{Reader, Traits};
 use crate::call::leg::{Leg, NewLeg};
 use crate::call::listening::{self, Ears, Spot};
 use crate::call::office::{self, Office};
-use crate::call::open::{Media, OpenCall, Plan};
+use crate::call::open::{self, Media, OpenCall, Plan};
 use crate::call::outcome::{self, Ending};
 use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
@@ -23,12 +24,14 @@ use crate::call::recent::{RecentIds, Strangers};
 use crate::call::relayed::{Relay, SSRC};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
+use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
-use crate::settings::Settings;
+use crate::settings::{Quirk, Settings};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{Message, Method, Refusal};
 use crate::wire::stream::Stream;
+use crate::wire::waiting::Waiting;
 
 /// What `Calls` tells.
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ pub struct Calls {
     held: Held,
     pickups: Pickups,
     timers: Timers,
+    mailboxes: Mailboxes,
     ids: RecentIds,
     serial: u64,
     counters: Counters,
@@ -89,6 +93,7 @@ impl Calls {
             held: Held::default(),
             pickups: Pickups::default(),
             timers: Timers::default(),
+            mailboxes: Mailboxes::new(settings.pbx.profile.has(Quirk::MwiWithoutCount)),
             ids: RecentIds::default(),
             serial: 0,
             counters: Counters::default(),
@@ -119,10 +124,8 @@ impl Calls {
 
     /// When `expire` has something to do.
     pub fn deadline(&self) -> Option<Timestamp> {
-        match (self.timers.next(), self.held.deadline()) {
-            (Some(due), Some(held)) => Some(due.min(held)),
-            (due, held) => due.or(held),
-        }
+        let due = [self.timers.next(), self.held.deadline(), self.mailboxes.deadline()];
+        due.into_iter().flatten().min()
     }
 
     /// Takes one SIP message.
@@ -162,6 +165,10 @@ impl Calls {
     /// Does the earliest thing that is due at or before `now`; tells at what time it was due.
     pub fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         let at = self.deadline().filter(|at| *at <= now)?;
+        if let Some((record, seen)) = self.mailboxes.expired(at) {
+            self.told.push(Told::Closed(record, seen));
+            return Some(at);
+        }
         match self.held.expired(at) {
             Some(held) => self.take_held(&held.datagram()),
             None => {
@@ -179,6 +186,9 @@ impl Calls {
     pub fn finish(&mut self, now: Timestamp) {
         while let Some(held) = self.held.pop() {
             self.take_held(&held.datagram());
+        }
+        while let Some((record, seen)) = self.mailboxes.pop() {
+            self.told.push(Told::Closed(record, seen));
         }
         for call in self.tracked.open() {
             let Some(plan) = self.tracked.get(call).map(|open| open.plan(&self.office.pbx.judge)) else {
@@ -226,7 +236,24 @@ impl Calls {
             Some(200..) if of_invite => self.open_leg(heard, true),
             Some(_) if of_invite => self.counters.partial += 1,
             None if OF_DIALOG.contains(&heard.message.method()) => self.counters.partial += 1,
+            None => self.notice(heard),
             _ => {}
+        }
+    }
+
+    /// Takes what a notice says of a mailbox: one message more may be what a call left.
+    fn notice(&mut self, heard: &Heard<'_>) {
+        let Some(waiting) = Waiting::of(heard.message) else { return };
+        let user = heard.message.to().and_then(|to| identity::comparable(to.uri().user()));
+        let Some(mailbox) = user.map(|user| Office::mailbox_key(&self.keyer, &user)) else { return };
+        if self.mailboxes.notice(mailbox, waiting)
+            && let Some((mut record, seen)) = self.mailboxes.left_in(mailbox, heard.datagram.at)
+        {
+            let Datagram { frame, .. } = *heard.datagram;
+            waiting::confirm(&mut record, open::evidence(frame, MESSAGE_WAITING, &self.taps));
+            record.missed = outcome::missed(record.outcome, record.direction, &self.office.pbx.judge);
+            let phase = CallPhase::Ended(Verdict::of(&record));
+            self.told.push(Told::Closed(record, seen.map(|seen| CallSeen { phase, ..seen })));
         }
     }
 
@@ -259,6 +286,9 @@ impl Calls {
         if opens && progress::find_hop(leg, heard).is_none() {
             let invite = Invite::of(heard.message);
             let hop = self.office.hop(heard, &invite);
+            if self.mailboxes.any() {
+                leg.mailbox = self.office.mailbox(&self.keyer, &invite, &hop);
+            }
             open.diverted |= hop.voicemail.is_some() && self.office.diverted(&invite, false).is_some();
             let added = leg.add_hop(hop).filter(|n| at.leg == 0 && leg.is_first(*n));
             if let Some(hop) = added.and_then(|n| leg.hops.get(n)) {
@@ -296,6 +326,9 @@ impl Calls {
             partial,
         });
         let hop = self.office.hop(heard, &invite);
+        if self.mailboxes.any() {
+            leg.mailbox = self.office.mailbox(&self.keyer, &invite, &hop);
+        }
         leg.add_hop(hop);
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
         self.counters.legs += 1;
@@ -497,7 +530,12 @@ impl Calls {
             return;
         }
         let seen = self.followed.then(|| open.seen(plan.ended.unwrap_or(now), direction, ended()));
-        self.told.push(Told::Closed(Box::new(record), seen));
+        let verdict = (Box::new(record), seen);
+        let told = match plan.ending {
+            Ending::Message if self.mailboxes.any() => self.mailboxes.hold(verdict, open.mailboxes(), now),
+            _ => Some(verdict),
+        };
+        self.told.extend(told.map(|(record, seen)| Told::Closed(record, seen)));
     }
 
     /// Judges a call early, and forgets it: there are too many.

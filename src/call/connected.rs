@@ -17,10 +17,11 @@ pub fn voicemail_sign(roles: &Roles, message: &Message<'_>) -> Option<VoicemailS
     }
     let at_voicemail = || {
         let body = message.sdp()?;
-        let addr = Sdp::parse(body).audio()?.addr()?;
-        (role::party(roles, addr.ip()) == Party::Voicemail).then_some(VoicemailSign::Media)
+        let ip = Sdp::parse(body).audio()?.addr()?.ip();
+        let known = role::party(roles, ip) == Party::Voicemail;
+        (known || roles.voicemail_media.iter().any(|net| net.contains(ip))).then_some(VoicemailSign::Media)
     };
-    if roles.voicemail_hosts.is_empty() { None } else { at_voicemail() }
+    if roles.voicemail_hosts.is_empty() && roles.voicemail_media.is_empty() { None } else { at_voicemail() }
 }
 
 /// Whether the session that an answer agrees on is a fax (T.38): an image stream that isn't refused.
@@ -48,6 +49,7 @@ mod tests {
     fn roles() -> Roles {
         Roles {
             voicemail_hosts: vec!["192.168.10.6".parse().expect("a net")],
+            voicemail_media: vec!["192.168.10.64/30".parse().expect("a net")],
             voicemail_pilots: vec![regex_lite::Regex::new("^(?:6000)$").expect("a pattern")],
             ..Roles::default()
         }
@@ -76,6 +78,7 @@ mod tests {
             Some(VoicemailSign::Connected)
         );
         assert_eq!(sign("", "192.168.10.6"), Some(VoicemailSign::Media));
+        assert_eq!(sign("", "192.168.10.66"), Some(VoicemailSign::Media));
         assert_eq!(sign("P-Asserted-Identity: <sip:201@192.168.10.5>\r\n", "192.168.10.5"), None);
         assert_eq!(sign("Remote-Party-ID: <sip:6000@h>;party=calling\r\n", "192.168.10.5"), None);
     }

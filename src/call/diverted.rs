@@ -27,6 +27,16 @@ pub fn diverted(invite: &Invite<'_>, from_trunk: bool, told: &Diversion) -> Opti
         let mailbox = unescape(mailbox);
         return Some(kept(Uri::parse(&mailbox)));
     }
+    let chain = chain(invite, from_trunk, told)?;
+    let original = match told.original {
+        End::First => chain.first(),
+        End::Last => chain.last(),
+    };
+    original.map(|entry| kept(entry.uri()))
+}
+
+/// Who diverted, in the order of time, by the first header that tells of anybody.
+pub fn chain<'a>(invite: &Invite<'a>, from_trunk: bool, told: &Diversion) -> Option<Vec<NameAddr<'a>>> {
     present(invite.message, &told.headers).find_map(|header| {
         let mut chain = entries(invite, header, told);
         match header {
@@ -34,14 +44,10 @@ pub fn diverted(invite: &Invite<'_>, from_trunk: bool, told: &Diversion) -> Opti
             HeaderName::HistoryInfo => {}
             _ => chain.reverse(),
         }
-        let mut chain = chain.into_iter().map(|entry| entry.uri());
         let counts =
             |uri: &Uri<'_>| !uri.user().is_empty() && !is_called(invite, header, from_trunk, told, uri);
-        match told.original {
-            End::First => chain.find(counts),
-            End::Last => chain.rfind(counts),
-        }
-        .map(kept)
+        chain.retain(|entry| counts(&entry.uri()));
+        Some(chain).filter(|chain| !chain.is_empty())
     })
 }
 
@@ -77,7 +83,12 @@ fn entries<'a>(invite: &Invite<'a>, header: HeaderName, told: &Diversion) -> Vec
 
 /// Whether a History-Info entry carries the Reason why it was left, escaped in its URI (RFC 7044 10.2).
 fn has_reason(uri: &Uri<'_>) -> bool {
-    uri.header(b"Reason").is_some_and(|reason| Reason::parse(&unescape(reason)).cause.is_some())
+    reason_cause(uri).is_some()
+}
+
+/// The cause of that Reason.
+pub fn reason_cause(uri: &Uri<'_>) -> Option<u16> {
+    Reason::parse(&unescape(uri.header(b"Reason")?)).cause
 }
 
 /// A cause of RFC 4458; 380 is a number translation (RFC 8119).

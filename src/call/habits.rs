@@ -2,7 +2,7 @@
 
 use crate::call::progress;
 use crate::call::transaction::{Hop, Seen};
-use crate::settings::{EarlyMedia, Elsewhere, Profile, Quirk};
+use crate::settings::{Dtmf, EarlyMedia, Elsewhere, Profile, Quirk};
 
 /// The habits of a make. None by default: a hop is read as the standards say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct Habits {
     pub cries_elsewhere: bool,
     /// 408 is its word for "nobody answered", not for a lost network.
     pub timeout_is_no_answer: bool,
+    /// Keypad digits are told in INFO.
+    pub digits_in_info: bool,
     early_media: Option<EarlyMedia>,
 }
 
@@ -20,6 +22,7 @@ impl Habits {
         Habits {
             cries_elsewhere: profile.coverage.elsewhere == Elsewhere::Ignore,
             timeout_is_no_answer: profile.has(Quirk::TimeoutIsNoAnswer),
+            digits_in_info: profile.media.dtmf == Some(Dtmf::Info),
             early_media: profile.media.early_media,
         }
     }

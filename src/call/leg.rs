@@ -35,6 +35,10 @@ pub struct Leg {
     pub bye: Option<Bye>,
     /// When one side was first asked to call somebody else (REFER, RFC 3515).
     pub referred: Option<Timestamp>,
+    /// When the caller's side first told of a keypad digit in INFO, where its make does.
+    pub dialled: Option<Timestamp>,
+    /// The mailbox its last hop is for, or would be, where notices of mailboxes are seen.
+    pub mailbox: Option<Key>,
     /// The answer that agreed on a fax.
     pub fax: Option<FrameRef>,
     /// A message was seen that only an answered dialog has, though no answer was.
@@ -89,6 +93,8 @@ impl Leg {
             winner: None,
             bye: None,
             referred: None,
+            dialled: None,
+            mailbox: None,
             fax: None,
             dialog: false,
             ahead: None,

@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 use crate::call::correlate::Correlate;
 use crate::call::habits::Habits;
 use crate::call::invite::Invite;
+use crate::call::mailbox::{Mailbox, Meanings};
 use crate::call::role::Party;
 use crate::settings::{self, End, HeaderPattern, Profile, Sender};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Uri};
@@ -20,6 +21,8 @@ pub struct Make {
     pub called: Vec<Place>,
     /// How diversions are told.
     pub diversion: Diversion,
+    /// Whose mailbox a call to voicemail is for.
+    pub mailbox: Mailbox,
     /// By what legs of one call know each other.
     pub correlate: Correlate,
     /// What it says otherwise than others.
@@ -53,6 +56,8 @@ pub struct Diversion {
     pub but_the_called: bool,
     /// A History-Info entry needs a cause to tell of one.
     pub with_cause: bool,
+    /// What words and causes mean.
+    pub meanings: Meanings,
 }
 
 /// A header that a profile names.
@@ -85,6 +90,7 @@ impl Make {
             callers,
             called: places.iter().filter(|_| elsewhere).map(Place::new).collect(),
             diversion: Diversion::new(&profile.diversion),
+            mailbox: Mailbox::new(profile),
             correlate: Correlate::new(&profile.correlate),
             habits: Habits::new(profile),
             trusted: identity.trust_from.clone(),
@@ -150,6 +156,7 @@ impl Diversion {
             original: told.original,
             but_the_called: told.ignore_if_equals_did,
             with_cause: told.require_cause,
+            meanings: Meanings::new(told),
         }
     }
 }

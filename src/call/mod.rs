@@ -25,6 +25,7 @@ mod kinds;
 mod ladder;
 mod leg;
 mod listening;
+mod mailbox;
 mod make;
 mod office;
 mod open;
@@ -37,6 +38,7 @@ mod role;
 mod timers;
 mod tracked;
 mod transaction;
+mod waiting;
 
 pub use calls::{Calls, Counters, Told, ends};
 pub use listening::{Ears, Sound};

@@ -4,15 +4,17 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::call::diverted::{self, Diverted};
-use crate::call::identity::{Called, Caller};
+use crate::call::hash::{Key, Keyer};
+use crate::call::identity::{self, Called, Caller};
 use crate::call::invite::Invite;
+use crate::call::mailbox;
 use crate::call::make::Make;
 use crate::call::progress::Heard;
 use crate::call::role::{self, Party};
 use crate::call::transaction::{Hop, Seen, VoicemailSign};
 use crate::event::Role;
 use crate::phone::{self, Dialplan};
-use crate::settings::{Did, Pbx, Settings};
+use crate::settings::{Did, DivertedFor, Pbx, Settings};
 use crate::time::Span;
 use crate::wire::packet::Transport;
 use crate::wire::sip::{HeaderName, Message};
@@ -71,6 +73,7 @@ impl Office {
             role,
             page: role == Role::PhoneOut && asks_to_answer(message),
             voicemail,
+            for_busy: voicemail.is_some() && self.is_for_busy(invite),
             opened: Seen { at: datagram.at, frame: datagram.frame },
             last_invite: datagram.at,
             responded: false,
@@ -97,6 +100,10 @@ impl Office {
     /// The party a call was for before.
     pub fn diverted(&self, invite: &Invite<'_>, from_trunk: bool) -> Option<Diverted> {
         diverted::diverted(invite, from_trunk, &self.make.diversion)
+    }
+
+    fn is_for_busy(&self, invite: &Invite<'_>) -> bool {
+        mailbox::reason(invite, &self.make.diversion) == Some(DivertedFor::Busy)
     }
 
     /// Whom a call is for: on a leg to voicemail, the party it was first for; on one from the trunk, who stands
@@ -146,6 +153,20 @@ impl Office {
             || (self.party(hop.src) != Party::Trunk && asks_for_help())
     }
 
+    /// The mailbox a hop leads to, or the one of the party it rings, as a key.
+    pub fn mailbox(&self, keyer: &Keyer, invite: &Invite<'_>, hop: &Hop) -> Option<Key> {
+        let user = match hop.voicemail {
+            Some(_) => mailbox::mailbox(invite, &self.make),
+            None => identity::comparable(invite.user()),
+        };
+        user.map(|user| Office::mailbox_key(keyer, &user))
+    }
+
+    /// The key of a mailbox by its owner's comparable user part.
+    pub fn mailbox_key(keyer: &Keyer, user: &[u8]) -> Key {
+        keyer.key(MAILBOX, user)
+    }
+
     fn party(&self, end: SocketAddr) -> Party {
         role::party(&self.pbx.roles, end.ip())
     }
@@ -190,6 +211,9 @@ const AUTO_ANSWER: [&[u8]; 4] = [b"auto answer", b"auto-answer", b"autoanswer", 
 /// How the User-Agents of scanners start that don't hide.
 const SCANNERS: [&[u8]; 6] =
     [b"friendly-scanner", b"sipvicious", b"sipcli", b"sip-scan", b"pplsip", b"vaxsipuseragent"];
+
+/// The name space of mailboxes.
+const MAILBOX: u8 = 23;
 
 /// A voicemail pilot is an internal number: no longer than this.
 const SHORT_NUMBER: usize = 6;

@@ -201,6 +201,17 @@ impl OpenCall {
         self.closed.is_none() && self.is_answered() && !self.is_taken()
     }
 
+    /// The mailboxes its caller may have been in: those that legs to voicemail were for, else those of whom it rang.
+    pub fn mailboxes(&self) -> SmallVec<[Key; 2]> {
+        let told = |of_voicemail: bool| -> SmallVec<[Key; 2]> {
+            let is_voicemail = |leg: &Leg| leg.hops.iter().any(|hop| hop.voicemail.is_some());
+            let legs = self.legs.iter().filter(|leg| is_voicemail(leg) == of_voicemail);
+            legs.filter_map(|leg| leg.mailbox).collect()
+        };
+        let mailboxes = told(true);
+        if mailboxes.is_empty() { told(false) } else { mailboxes }
+    }
+
     /// Whether it ever rang or was answered.
     pub fn has_rung(&self) -> bool {
         self.legs
@@ -352,7 +363,8 @@ impl Verdict {
     }
 }
 
-fn evidence(frame: crate::wire::packet::FrameRef, rule: &'static str, taps: &[Arc<str>]) -> Evidence {
+/// A reason as records show it.
+pub fn evidence(frame: crate::wire::packet::FrameRef, rule: &'static str, taps: &[Arc<str>]) -> Evidence {
     let tap = taps.get(usize::from(frame.tap.0)).cloned().unwrap_or_default();
     Evidence { tap, frame: frame.n, rule: rule.into() }
 }

@@ -112,6 +112,7 @@ pub fn hear(leg: &mut Leg, heard: &Heard<'_>, roles: &Roles) {
         (None, Method::Cancel) if heard.from_caller => cancel(leg, heard),
         (None, Method::Ack) if heard.from_caller => ack(leg, heard),
         (None, Method::Bye) if is_new => bye(leg, heard),
+        (None, Method::Info) if heard.from_caller && heard.habits.digits_in_info => digit(leg, heard),
         (None, Method::Refer) if heard.refers() => {
             leg.referred.get_or_insert(heard.datagram.at);
         }
@@ -175,6 +176,14 @@ fn cancel(leg: &mut Leg, heard: &Heard<'_>) {
         hop.cancelled.get_or_insert(seen);
         hop.elsewhere |= causes.elsewhere && !heard.habits.cries_elsewhere;
         hop.cause = hop.cause.or(causes.q850);
+    }
+}
+
+/// `application/dtmf-relay`, or `application/dtmf`.
+fn digit(leg: &mut Leg, heard: &Heard<'_>) {
+    let kind = heard.message.content_type().unwrap_or_default();
+    if kind.get(..DTMF.len()).is_some_and(|start| start.eq_ignore_ascii_case(DTMF)) {
+        leg.dialled.get_or_insert(heard.datagram.at);
     }
 }
 
@@ -304,6 +313,8 @@ impl Causes {
         causes
     }
 }
+
+const DTMF: &[u8] = b"application/dtmf";
 
 const LEG: u8 = 0;
 const TAG: u8 = 22;

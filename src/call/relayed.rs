@@ -83,9 +83,9 @@ impl Relayed {
 
     /// Hears a packet of a call that is compared; tells which two calls it shows to be one.
     pub fn hear(&mut self, serial: u64, packet: &RtpPacket<'_>, keyer: &Keyer) -> Option<Relay> {
-        let print = keyer.fingerprint(&[&[packet.kind], packet.payload]);
+        let mark = keyer.fingerprint(&[&[packet.kind], packet.payload]);
         let at = self.candidates.iter().position(|candidate| candidate.serial == serial)?;
-        let is_new = self.candidates.get_mut(at)?.stream(packet.ssrc)?.push(print);
+        let is_new = self.candidates.get_mut(at)?.stream(packet.ssrc)?.push(mark);
         let shows = |candidate: &Candidate| candidate.shown(packet.ssrc).is_some();
         let mut others = self.candidates.iter().enumerate().filter(|(n, other)| *n != at && shows(other));
         let (other, _) = others.next()?;
@@ -97,7 +97,7 @@ impl Relayed {
             (other.serial, other.shown(packet.ssrc)?.clone())
         };
         let own = self.candidates.get_mut(at)?.stream(packet.ssrc)?;
-        if is_new && theirs.has(print) {
+        if is_new && theirs.has(mark) {
             own.agree(with);
         }
         let proven = own.equal_with(with).saturating_add(theirs.equal_with(serial)) >= ENOUGH;
@@ -157,17 +157,17 @@ impl Stream {
     }
 
     /// Takes a payload; tells whether it was not among the last.
-    fn push(&mut self, print: u32) -> bool {
-        let is_new = !self.has(print);
+    fn push(&mut self, mark: u32) -> bool {
+        let is_new = !self.has(mark);
         if let Some(place) = self.recent.get_mut(self.count % RECENT).filter(|_| is_new) {
-            *place = print;
+            *place = mark;
             self.count = self.count.wrapping_add(1);
         }
         is_new
     }
 
-    fn has(&self, print: u32) -> bool {
-        self.recent.iter().take(self.count).any(|recent| *recent == print)
+    fn has(&self, mark: u32) -> bool {
+        self.recent.iter().take(self.count).any(|recent| *recent == mark)
     }
 
     /// One more payload was another leg's too.

@@ -69,6 +69,7 @@ mod tests {
             pbx_hosts: nets("192.168.10.5"),
             phone_nets: nets("192.168.0.0/16"),
             voicemail_hosts: nets("192.168.10.6"),
+            voicemail_media: Vec::new(),
             voicemail_pilots: vec![regex_lite::Regex::new("^(?:6000)$").expect("a pattern")],
         }
     }

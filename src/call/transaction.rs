@@ -60,6 +60,8 @@ pub struct Hop {
     pub page: bool,
     /// Why it looks like voicemail, if it does.
     pub voicemail: Option<VoicemailSign>,
+    /// It leads there because somebody was busy, as its INVITE says.
+    pub for_busy: bool,
     /// The first message of it.
     pub opened: Seen,
     /// The last INVITE, a retransmission if later than `opened`.

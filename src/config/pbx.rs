@@ -41,6 +41,7 @@ impl Reading<'_> {
             pbx_hosts: pbx_hosts.unwrap_or(known.pbx_hosts),
             phone_nets: phone_nets.unwrap_or(known.phone_nets),
             voicemail_hosts: voicemail_hosts.unwrap_or(known.voicemail_hosts),
+            voicemail_media: known.voicemail_media,
             voicemail_pilots: pilots.unwrap_or(known.voicemail_pilots),
         };
     }

@@ -188,8 +188,6 @@ pub enum Elsewhere {
 /// What media are like.
 #[derive(Clone, Debug, Default)]
 pub struct MediaHabits {
-    /// Hosts whose media are voicemail and nothing else.
-    pub voicemail_media: Vec<super::Net>,
     /// The codecs it is known to offer, by their SDP names in capitals; others are told by `learn`.
     pub codecs: Vec<String>,
     /// How its keypad digits travel.

@@ -17,4 +17,5 @@ pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod stream;
+pub mod waiting;
 pub mod ws;

@@ -65,9 +65,11 @@ def call_faults(truth, seen, claimed):
 
 
 def late(entry):
-    """A caller's own leg in sight decides a second after its end at most; parts of calls are nobody's."""
+    """A caller's own leg in sight decides a second after its end at most; parts of calls are nobody's. What only a notice of
+    waiting messages decides is `unknown` until that comes."""
     call = entry["data"]
     headless = call["legs"][0]["role"] != "trunk_in" or call["outcome"] == "unknown"
+    headless |= call["confidence"] == "medium" and call["evidence"][-1]["rule"] == "call.message_waiting"
     if headless or not call["ended"] or call["final_status"] in ASKS_AGAIN:
         return []
     waited = moment(entry["at"]) - moment(call["ended"])

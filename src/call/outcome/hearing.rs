@@ -23,7 +23,9 @@ use crate::wire::packet::FrameRef;
 /// The verdict once the ear is asked.
 pub fn heed(said: Judgement, case: &Case<'_>, caller: &Hop, heard: &Heard, settings: &Judge) -> Judgement {
     let frame = caller.answered.map_or(caller.opened.frame, |seen| seen.frame);
-    Told { said, frame, certain: is_voicemail_for_sure(case, caller) }.against(heard, settings)
+    let certain = is_voicemail_for_sure(case, caller);
+    let dialled = heard.dtmf_before_tone > 0 || dialled_before_tone(case, caller, heard);
+    Told { said, frame, certain, dialled }.against(heard, settings)
 }
 
 /// What the legs said, and in which frame the answer came.
@@ -31,13 +33,15 @@ struct Told {
     said: Judgement,
     frame: FrameRef,
     certain: bool,
+    /// The caller sent keypad digits before the tone.
+    dialled: bool,
 }
 
 impl Told {
     fn against(self, heard: &Heard, settings: &Judge) -> Judgement {
         match heard.verdict {
             _ if heard.fax => self.instead(Outcome::Fax, "ear.fax"),
-            Verdict::VoicemailMessage if self.is_mailbox() && heard.dtmf_before_tone > 0 => self.said,
+            Verdict::VoicemailMessage if self.is_mailbox() && self.dialled => self.said,
             Verdict::VoicemailMessage => self.voicemail(heard.message, "ear.message"),
             _ if self.is_mailbox() => self.said,
             Verdict::VoicemailHangup => self.voicemail(None, "ear.no_message"),
@@ -111,6 +115,14 @@ fn is_voicemail_for_sure(case: &Case<'_>, caller: &Hop) -> bool {
     matches!(sign, Some(VoicemailSign::Configured | VoicemailSign::Target))
 }
 
+/// Whether the caller told of digits in INFO before the tone came.
+fn dialled_before_tone(case: &Case<'_>, caller: &Hop, heard: &Heard) -> bool {
+    let dialled = case.legs.get(case.lead).and_then(|leg| leg.dialled);
+    let Some((dialled, answered)) = dialled.zip(caller.answered) else { return false };
+    let tone = heard.tone.map_or(i64::MAX, |tone| i64::from(tone.start_ms));
+    dialled.since(answered.at).as_millis() < tone
+}
+
 /// Whether it may have been a recorder: a greeting, and nothing after the caller's words.
 fn is_like_recorder(heard: &Heard) -> bool {
     heard.verdict == Verdict::Unknown(Reason::NoTone) && heard.two_way_ms < A_TURN_MS
@@ -152,7 +164,8 @@ mod tests {
 
     fn judged(outcome: Outcome, certain: bool, heard: &Heard) -> Judgement {
         let said = Judgement::new(outcome, Some(AnsweredBy::Unknown), Confidence::Medium);
-        let told = Told { said, frame: FrameRef::default(), certain };
+        let dialled = heard.dtmf_before_tone > 0;
+        let told = Told { said, frame: FrameRef::default(), certain, dialled };
         told.against(heard, &Settings::default().pbx.judge)
     }
 

@@ -1,6 +1,6 @@
 //! The verdict on a call whose caller got no answer.
 
-use crate::call::outcome::evidence::{deciding_frame, forwarded, rung_phones};
+use crate::call::outcome::evidence::{deciding_frame, forwarded, others, rung_phones};
 use crate::call::outcome::{Case, Ending, Judgement};
 use crate::call::transaction::Hop;
 use crate::event::{Confidence, LegResult, Outcome, Role};
@@ -27,6 +27,9 @@ pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
             (Outcome::ForwardedUnanswered, "call.forwarded_unanswered")
         }
         LegResult::NoAnswer if all_phones_busy(case) => (Outcome::Busy, "call.every_phone_busy"),
+        LegResult::NoAnswer | LegResult::Unavailable if sent_on_as_busy(case) => {
+            (Outcome::Busy, "call.diverted_as_busy")
+        }
         LegResult::NoAnswer => (Outcome::NoAnswer, "leg.no_answer"),
         LegResult::Unavailable => (Outcome::NoAnswer, "leg.unavailable"),
         LegResult::Redirected => (Outcome::NoAnswer, "leg.redirected"),
@@ -54,6 +57,13 @@ pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
     };
     let frame = deciding_frame(hop);
     Judgement::new(outcome, None, confidence).because(frame, rule)
+}
+
+/// The PBX tried a voicemail because whom it rang was busy, and no phone in sight says otherwise.
+fn sent_on_as_busy(case: &Case<'_>) -> bool {
+    let tried = || others(case).map(|(_, hop)| hop).filter(|hop| hop.voicemail.is_some());
+    tried().last().is_some_and(|hop| hop.for_busy)
+        && rung_phones(case).all(|hop| hop.result() == LegResult::Busy)
 }
 
 fn all_phones_busy(case: &Case<'_>) -> bool {

@@ -98,6 +98,8 @@ const RULES: &[(&str, &str)] = &[
         "call.diverted_and_answered_at_once",
         "the call was diverted to a short number that answered at once, as a voicemail does",
     ),
+    ("call.diverted_as_busy", "it was sent on to the voicemail because the called party was busy"),
+    ("call.message_waiting", "afterwards the mailbox had one message more"),
     ("call.phone_answered", "a phone answered"),
     ("call.other_leg_answered", "another leg of the call was answered"),
     ("call.picked_up", "a colleague took the call from another phone"),

@@ -87,13 +87,13 @@ impl Layer<'_, '_> {
         let hosts = self.list("roles.voicemail_hosts", roles.voicemail_hosts, value::net);
         let media = self.list("roles.voicemail_media", roles.voicemail_media, value::net);
         let pilots = self.list("roles.voicemail_pilots", roles.voicemail_pilots, value::pattern);
-        let Pbx { roles, profile, .. } = &mut self.draft.pbx;
+        let roles = &mut self.draft.pbx.roles;
         put(&mut roles.trunk_peers, trunk_peers);
         put(&mut roles.pbx_hosts, pbx_hosts);
         put(&mut roles.phone_nets, phone_nets);
         put(&mut roles.voicemail_hosts, hosts);
         put(&mut roles.voicemail_pilots, pilots);
-        put(&mut profile.media.voicemail_media, media);
+        put(&mut roles.voicemail_media, media);
     }
 
     fn numbers(&mut self, numbers: file::Numbers) {

@@ -3,7 +3,8 @@
 use super::text;
 use crate::settings::{Dtmf, EarlyMedia, Profile, Style};
 use crate::wire::sdp::{Media, Sdp};
-use crate::wire::sip::{HeaderName, Message, Method, Reason, reasons};
+use crate::wire::sip::{Message, Method, Reason, reasons};
+use crate::wire::waiting::Waiting;
 
 pub(super) fn says_elsewhere(message: &Message<'_>) -> bool {
     let says = |reason: Reason<'_>| match reason.cause {
@@ -38,20 +39,10 @@ pub(super) fn rings(message: &Message<'_>, profile: &Profile) -> Option<bool> {
 
 /// Whether a notice tells of new messages (RFC 3842); without a count only where the make sends none.
 pub(super) fn waiting(message: &Message<'_>, without_count: bool) -> Option<bool> {
-    let event = message.header(HeaderName::Event)?;
-    if message.method() != Method::Notify || !event.to_ascii_lowercase().starts_with(b"message-summary") {
-        return None;
-    }
-    let line = |name: &str| {
-        message.body().split(|byte| *byte == b'\n').map(text).find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_ascii_lowercase())
-        })
-    };
-    let told = line("Messages-Waiting")?.starts_with("yes");
-    match line("Voice-Message").and_then(|count| count.split('/').next()?.trim().parse::<u32>().ok()) {
-        Some(new) => Some(told && new > 0),
-        None => without_count.then_some(told),
+    let told = Waiting::of(message)?;
+    match told.new {
+        Some(new) => Some(told.any && new > 0),
+        None => without_count.then_some(told.any),
     }
 }
 
