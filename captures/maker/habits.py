@@ -3,7 +3,7 @@
 from . import audio
 from .audible import deposit, heard
 from .audio import tone
-from .joins import named_pair, token_of
+from .joins import PILOT_DID, named_pair, token_of
 from .makes import MAILBOXES
 from .moves import mwi
 from .office import *
@@ -30,7 +30,8 @@ def to_pilot(s, caller, at, to=PILOT, lines=(), ruri=None):
 def waiting_confirms(s):
     """What voicemails took that can't be heard: after the call the mailbox has one message more (RFC 3842)
 
-    In turn: two diverters, and the last one's count rises; no Diversion, and the count of To's user rises; 204 rings and stops,
+    In turn: two diverters, and the last one's count rises; a Request-URI whose target is the group that was rung, and the count
+    of To's user rises; 204 rings and stops,
     the PBX answers by itself, and 204's light goes on, without a count, five seconds after; two callers to one mailbox at
     once, and its count rises by one.
 
@@ -54,7 +55,8 @@ def waiting_confirms(s):
     s.expect(call, "voicemail_message", True, joined=(*rung, pilot), answered_by="voicemail", task=True)
     caller = "+13125550382"
     call = s.inbound(caller).invite(60_000).reply(60_009, 100)
-    pilot = to_pilot(s, caller, 60_030, to="203").answer(60_090)
+    group = f"sip:{PILOT}@{VOICEMAIL.host};target=sip:299%40{PBX.host};cause=408"
+    pilot = to_pilot(s, caller, 60_030, to="203", ruri=group).answer(60_090)
     call.answer(60_110).bye(80_000)
     pilot.bye(80_012)
     mwi(s, 80_500, PHONE_203, "203", "yes", "1/2 (0/0)")
@@ -86,9 +88,9 @@ def busy_diversion(s):
 
     Verdict: `busy`, missed, twice. Where nobody knows what the words mean it is `no_answer`.
     """
-    s.profile = profile("diversion.reason_map", '{ engaged = "busy" }', "diversion.cause_map", '{ 486 = "busy" }')
+    s.profile = profile("diversion.reason_map", '{ engaged = "busy" }', "diversion.cause_map", '{ 600 = "busy" }')
     ways = (dict(lines=(f"Diversion: <sip:201@{PBX.host}>;reason=engaged",)),
-            dict(ruri=f"sip:{PILOT}@{VOICEMAIL.host};target=sip:201%40{PBX.host};cause=486"))
+            dict(ruri=f"sip:{PILOT}@{VOICEMAIL.host};target=sip:201%40{PBX.host};cause=600"))
     for n, way in enumerate(ways):
         at, caller = n * 30_000, f"+1312555039{n}"
         call = s.inbound(caller).invite(at).reply(at + 9, 100)
@@ -221,3 +223,46 @@ def makes_shown(s):
         call.answer(at + 5_020).bye(at + 30_000)
         phone.bye(at + 30_012)
         s.expect(call, "answered", False, joined=(phone,), answered_by="human")
+
+
+@scenario("make-shown-by-a-header")
+def make_header(s):
+    """A PBX whose User-Agent somebody has changed, and whose INVITEs still carry Avaya Aura's own header
+
+    Verdict: `answered`; `ringback learn` tells Aura by the header.
+    """
+    caller = "+13125550348"
+    call = s.leg(TRUNK, HIDDEN_MAKE, caller, ADS, headers=()).ring(0, after=260)
+    mark = f"Av-Global-Session-ID: {token_of(32, 'make')}"
+    phone = s.phone(caller, PHONE_201, "201", a=HIDDEN_MAKE, headers=(mark,)).ring(40).answer(5_000)
+    call.answer(5_020).bye(30_000)
+    phone.bye(30_012)
+    s.expect(call, "answered", False, joined=(phone,), answered_by="human")
+
+
+@scenario("last-diverter-was-called", own())
+def last_diverter(s):
+    """Phones of a PRI: 201, the night bell, always passes on to 202; 202 rings out, and the voicemail's leg names both
+
+    Verdict: missed, `called` 202, as this PBX's profile wants it: by the rule of most it would be 201, which never rings.
+    """
+    s.profile = profile("diversion.original", '"last"')
+    caller = "+13125550400"
+    phone = s.phone(caller, PHONE_202, "202").ring(0)
+    phone.give_up(15_000)
+    lines = (f"Diversion: <sip:202@{PBX.host}>;reason=no-answer", f"Diversion: <sip:201@{PBX.host}>;reason=unconditional")
+    pilot = to_pilot(s, caller, 15_040, lines=lines).answer(15_100)
+    pilot.bye(40_000)
+    s.expect(phone, "voicemail", True, called="202", direction=None, joined=(pilot,), answered_by="voicemail")
+
+
+@scenario("mailbox-retrieval-through-a-carrier", PILOT_DID)
+def retrieval_carrier(s):
+    """A carrier that sends Diversion on every call, with the number dialled; the owner of a mailbox dials its pilot's number
+
+    Verdict: `mailbox_retrieval`, not missed: that number diverted nothing. Taken at its word it would be a missed call.
+    """
+    caller, number = "+13125550401", "+13125550160"
+    call = s.inbound(caller, number, headers=(f"Diversion: <sip:{number}@carrier.example>;reason=unconditional",))
+    call.invite(0).reply(9, 100).answer(90).bye(48_000)
+    s.expect(call, "mailbox_retrieval", False, called=number)

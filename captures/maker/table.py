@@ -29,7 +29,7 @@ S17 ring-all of four, one answers, told elsewhere or not: ring-all-four-told-els
 S18 ring-all, the caller cancels, phones told "elsewhere": freeswitch-cancels-told-elsewhere b2bua-caller-cancels-told-elsewhere proxy-caller-cancels lab-proxy-caller-cancels lab-pbx-caller-cancels
 S19 serial hunt, the third answers: serial-hunt-answered lab-serial-hunt-third-answers
 S20 serial hunt, nobody, pilot: b2bua-hunt-to-pilot proxy-serial-hunt-to-voicemail hunt-abandoned-in-the-gap lab-serial-hunt-to-pilot
-S21 phones' side only: phones-only phones-only-elsewhere phones-only-answered phones-only-then-voicemail phones-only-all-busy phones-only-ring-all-answered
+S21 phones' side only: phones-only phones-only-elsewhere phones-only-answered phones-only-then-voicemail last-diverter-was-called phones-only-all-busy phones-only-ring-all-answered
 S22 302 to the pilot: pilot-forward-by-302 pbx-redirects-to-pilot lab-redirect-to-pilot
 S23 302 to a mobile: forward-to-mobile-answered forward-to-mobile-unanswered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
 S24 Diversion to the pilot, message: diversion-to-pilot-message b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
@@ -48,7 +48,7 @@ S36 pickup by Replaces: pickup-by-replaces
 S37 pickup by code: pickup-by-code park-and-retrieve
 S38 answered for three seconds: answered-three-seconds answered-short
 S39 transfer to voicemail: transfer-to-voicemail
-S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did mailbox-owner-dials-in-info
+S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did mailbox-owner-dials-in-info mailbox-retrieval-through-a-carrier
 S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one
 S42 P-Asserted-Identity and From differ: asserted-differs-from-from
 S43 Remote-Party-ID: remote-party-id
@@ -78,7 +78,7 @@ S69 message-waiting: message-waiting message-waiting-confirms
 S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """
 # Also worth showing, though no number of the list asks for it.
-BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only media-at-voicemail-media-server same-caller-after-a-pause roles-and-numbers-of-a-profile makes-shown-by-their-messages"
+BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only media-at-voicemail-media-server same-caller-after-a-pause roles-and-numbers-of-a-profile makes-shown-by-their-messages make-shown-by-a-header"
 
 
 def rows():

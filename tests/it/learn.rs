@@ -150,7 +150,7 @@ fn name_of(folder: &Path) -> String {
     folder.file_name().expect("a name").to_string_lossy().into_owned()
 }
 
-fn learnt(folder: &Path, profiles: &[Profile]) -> Proposal {
+pub fn learnt(folder: &Path, profiles: &[Profile]) -> Proposal {
     let plan = source::plan(&[folder.to_owned()]).expect("captures");
     let captures: Vec<_> = plan.runs.into_iter().flat_map(|run| run.captures).collect();
     let mut merge = Merge::open(&captures, TapId(0)).expect("captures");

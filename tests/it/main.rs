@@ -5,6 +5,7 @@ mod config;
 mod explain;
 mod layers;
 mod learn;
+mod profile_keys;
 mod profiles;
 mod replay;
 mod robust;
