@@ -79,11 +79,11 @@ def waiting_confirms(s):
     s.texts = ["+13125550381", "+13125550382", "+13125550383", "+13125550384", "+13125550385"]
 
 
-@scenario("busy-says-the-diversion", own())
+@scenario("busy-says-the-diversion", own().replace('voicemail_hosts = ["192.168.10.6"]\n', ""))
 def busy_diversion(s):
     """201 is a digital set and busy; the PBX tries a voicemail that takes no more, and tells the caller 480
 
-    That it was busy only the leg to the voicemail says: by a word that this PBX alone uses, then by the cause of its
+    Its host is known by the pilot alone. That it was busy only the leg to the voicemail says: by a word that this PBX alone uses, then by the cause of its
     Request-URI (RFC 4458).
 
     Verdict: `busy`, missed, twice. Where nobody knows what the words mean it is `no_answer`.

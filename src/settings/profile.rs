@@ -35,7 +35,7 @@ pub struct Profile {
     pub coverage: Coverage,
     /// What its media are like.
     pub media: MediaHabits,
-    /// Which mailbox a call to our own endpoint is for: the first of these that names one.
+    /// Which mailbox a call to voicemail is for where no diversion is told: the first of these that names one.
     pub mailbox_from: Vec<MailboxFrom>,
     /// What it does otherwise than everybody.
     pub quirks: Vec<Quirk>,
@@ -216,7 +216,7 @@ pub enum EarlyMedia {
     Announcement,
 }
 
-/// Where the mailbox of a call to our endpoint is named.
+/// Where the mailbox of a call to voicemail is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailboxFrom {
     /// Who diverted last.
