@@ -6,6 +6,7 @@
 mod generic;
 mod profile;
 mod recognition;
+mod tap;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ pub use profile::{
     KeyFrom, MailboxFrom, MediaHabits, Place, Profile, Quirk, Sender, Style, Unverified,
 };
 pub use recognition::{HeaderPattern, Recognition, Shown, recognise};
+pub use tap::{HepTap, InterfaceTap, Tap, TapKind};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Settings {
     pub site: Site,
     /// `[pbx]`: roles, numbers and judgement.
     pub pbx: Pbx,
+    /// `[[tap]]`, in file order.
+    pub taps: Vec<Tap>,
     /// `[[line]]`, in file order.
     pub lines: Vec<Line>,
     /// `[calendar.ID]`.

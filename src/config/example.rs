@@ -31,7 +31,7 @@ const VALUES: [(&str, &str); 14] = [
 ];
 
 /// Names people give to what has another here.
-const OTHER_NAMES: [(&str, &str); 16] = [
+const OTHER_NAMES: [(&str, &str); 22] = [
     ("timezone", "tz"),
     ("time_zone", "tz"),
     ("version", "schema"),
@@ -48,6 +48,12 @@ const OTHER_NAMES: [(&str, &str); 16] = [
     ("business", "name"),
     ("gateway", "sms_from"),
     ("trunks", "trunk_peers"),
+    ("device", "interface"),
+    ("nic", "interface"),
+    ("promisc", "promiscuous"),
+    ("port", "listen"),
+    ("path", "folder"),
+    ("key", "key_file"),
 ];
 
 /// Tables that belong below another, by the name they are looked for with.

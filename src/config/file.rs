@@ -38,6 +38,7 @@ pub(super) struct File {
     pub schema: Whole,
     pub site: Sub<Site>,
     pub pbx: Sub<Pbx>,
+    pub tap: Many<Tap>,
     pub line: Many<Line>,
     pub calendar: Named<Calendar>,
     pub gateway: Named<Gateway>,
@@ -94,6 +95,23 @@ pub(super) struct Judge {
     pub hunt_gap: Text,
     pub answered_short: Text,
     pub elsewhere: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tap {
+    pub id: Text,
+    #[serde(rename = "type")]
+    pub kind: Text,
+    pub interface: Text,
+    pub promiscuous: Flag,
+    pub ring_mb: Whole,
+    pub block_ms: Whole,
+    pub listen: Text,
+    pub tcp: Flag,
+    pub allow: Listed,
+    pub key_file: Text,
+    pub folder: Text,
 }
 
 #[derive(Debug, Shape)]

@@ -21,7 +21,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "test",
             "mail",
             "export",
-            "tap",
             "voicemail",
             "store",
             "metrics",

@@ -20,6 +20,7 @@ mod site;
 mod slip;
 mod spot;
 mod syntax;
+mod tap;
 mod value;
 mod wording;
 

@@ -83,6 +83,10 @@ impl<'p> Reading<'p> {
         self.each_named("gateway", file.gateway, Self::gateway);
         self.each_named("template", file.template, Self::template);
         self.each_named("sequence", file.sequence, Self::sequence);
+        for tap in file.tap.unwrap_or_default() {
+            let here = self.here(&tap, "[[tap]]");
+            self.tap(&here, tap.into_inner().0);
+        }
         for line in file.line.unwrap_or_default() {
             let here = self.here(&line, "[[line]]");
             self.line(&here, line.into_inner().0);
@@ -167,7 +171,9 @@ impl<'p> Reading<'p> {
         let place = self.problems.place(first);
         let text = match (section, id) {
             (section, "") => format!("[{section}] is already in {place}; keep one"),
-            ("line", id) => format!("a line `{id}` is already in {place}; give this one another id"),
+            ("line" | "tap", id) => {
+                format!("a {section} `{id}` is already in {place}; give this one another id")
+            }
             (section, id) => format!("[{section}.{id}] is already in {place}; give this one another id"),
         };
         self.problems.error(spot, text);
