@@ -20,7 +20,8 @@
 //! | [`outreach`] | cases, steps, templates, segments; no SIP word in it | L3 |
 //! | [`engine`] | inputs to outputs over all of the above, one deadline queue | L4 |
 //! | [`learn`] | what captures tell of a site without a configuration: roles, habits, questions | L4 |
-//! | [`source`] | captures as packets, merged by time | L5, I/O |
+//! | [`source`] | captures and taps as packets, merged by time | L5, I/O |
+//! | [`clock`] | the only reader of the machine's clocks | L5, I/O |
 //! | [`config`], [`replay`], [`cli`] | files to settings; captures through the engine; the commands | L6, I/O |
 //!
 //! What always holds:
@@ -37,6 +38,7 @@
 
 pub mod call;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod event;

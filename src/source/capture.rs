@@ -119,24 +119,44 @@ impl Capture {
     /// Steps to the next packet.
     #[inline]
     pub(super) fn advance(&mut self) -> Step {
+        match self.read() {
+            Ok(Some(head)) => self.arrive(head),
+            Ok(None) => Step::End,
+            Err(broken) => Step::Damage(self.damage(broken)),
+        }
+    }
+
+    /// Steps to the next packet of a file that is still written: where it ends for now, even inside a record,
+    /// is its end, and it can be tried again.
+    pub(super) fn follow(&mut self) -> Step {
+        match self.read() {
+            Ok(Some(head)) => self.arrive(head),
+            Err(broken) if !self.window.has_ended() => Step::Damage(self.damage(broken)),
+            Ok(None) | Err(_) => {
+                self.window.go_on();
+                Step::End
+            }
+        }
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Option<Head>, Broken> {
         if let Some(seen) = self.head.take() {
             self.window.take(seen.record);
         }
-        let read = match &mut self.format {
+        match &mut self.format {
             Format::Pcap(header) => next_record(header, &mut self.window),
             Format::Pcapng(section) => section.next_packet(&mut self.window),
             Format::Broken(what) => Err(Broken { offset: 0, what: what.clone() }),
             Format::Ended => Ok(None),
-        };
-        match read {
-            Ok(Some(head)) => {
-                self.head = Some(head);
-                self.packets += 1;
-                Step::Packet(head.at)
-            }
-            Ok(None) => Step::End,
-            Err(broken) => Step::Damage(self.damage(broken)),
         }
+    }
+
+    #[inline]
+    fn arrive(&mut self, head: Head) -> Step {
+        self.head = Some(head);
+        self.packets += 1;
+        Step::Packet(head.at)
     }
 
     /// The packet at the head, if there is one.

@@ -1,4 +1,4 @@
-//! Where packets come from: capture files and folders of them.
+//! Where packets come from: capture files and folders of them, and taps that listen while they run.
 //!
 //! [`plan`] looks at what a user named and says which captures belong together; [`Merge`] reads one such
 //! group as a single stream in the order of time. Bytes are read through a buffer of fixed size, packets
@@ -6,10 +6,15 @@
 //! looks into a packet or knows the engine.
 
 mod capture;
+mod filter;
 mod folder;
+mod folder_watch;
 mod gzip;
+mod hep_listener;
+mod live;
 mod merge;
 mod plan;
+mod ring;
 #[cfg(test)]
 mod samples;
 mod section;
@@ -20,6 +25,9 @@ mod zstd;
 use std::fmt;
 
 pub use capture::{Capture, Refusal};
+pub use live::{
+    AgentCounts, Drops, Live, REFUSALS, Refused, State, TapCounts, TapState, Taps, Trouble, Wanted,
+};
 pub use merge::Merge;
 pub use plan::{CaptureFile, InputError, Plan, Run, Scenario, plan};
 

@@ -112,10 +112,14 @@ impl Section {
         Ok(())
     }
 
-    /// Passes over a block nobody needs, of any length, without holding it.
+    /// Passes over a block nobody needs, of any length, without holding it; but what a small one has of it stays
+    /// until it is whole, for who waits for the rest.
     fn leave_out(&self, start: BlockStart, window: &mut Window) -> Result<(), Broken> {
         let offset = window.offset();
         let broken = |what| Broken { offset, what };
+        if start.len <= SMALL_BLOCK && !window.has(start.len as usize) {
+            return Err(broken(cut(window, offset, start.len as usize)));
+        }
         if !window.skip(u64::from(start.len) - 4) || !window.has(4) {
             return Err(broken(cut(window, offset, start.len as usize)));
         }
@@ -127,6 +131,7 @@ impl Section {
 }
 
 const BLOCK_START: usize = 8;
+const SMALL_BLOCK: u32 = 32 * 1024;
 /// Where the bytes of a packet begin in an enhanced or obsolete packet block.
 const PACKET_HEADER: usize = 28;
 /// Where they begin in a simple packet block.

@@ -83,6 +83,18 @@ impl Window {
         }
     }
 
+    /// Whether the stream had no more when it was read last.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Reads on where the stream ended: it may have grown.
+    pub fn go_on(&mut self) {
+        if self.has_ended() {
+            self.state = State::Open;
+        }
+    }
+
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.buffer.capacity()

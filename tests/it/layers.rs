@@ -22,7 +22,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("report", 3, &[]),
     ("engine", 4, &[]),
     ("learn", 4, &[]),
-    ("source", 5, &[]),
+    ("source", 5, &["clock"]),
     ("transport", 5, &[]),
     ("gateway", 5, &[]),
     ("connector", 5, &[]),

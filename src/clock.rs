@@ -1,0 +1,94 @@
+//! The only file that reads the machine's clocks: the wall clock, and one that never goes back.
+//!
+//! Packets are stamped by the wall clock; how long something takes is told by the other, which counts while
+//! the machine sleeps and isn't moved when somebody sets the time. `HandClock` stands in where a test has to
+//! say what time it is.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::time::{Span, Timestamp};
+
+/// What tells the time.
+pub trait Clock: Send + Sync {
+    /// The time on the wall, which may jump.
+    fn now(&self) -> Timestamp;
+
+    /// The time since the machine started, which never goes back.
+    fn boottime(&self) -> Span;
+}
+
+/// The machine's own clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(micros(clock_gettime(ClockId::Realtime)))
+    }
+
+    fn boottime(&self) -> Span {
+        Span::from_micros(micros(clock_gettime(ClockId::Boottime)))
+    }
+}
+
+/// Clocks that stand still until they are moved by hand.
+#[derive(Debug, Default)]
+pub struct HandClock {
+    wall: AtomicI64,
+    boot: AtomicI64,
+}
+
+impl HandClock {
+    /// The wall shows `now`, the machine has just started.
+    pub fn at(now: Timestamp) -> HandClock {
+        HandClock { wall: AtomicI64::new(now.as_micros()), boot: AtomicI64::new(0) }
+    }
+
+    /// Lets time pass on both.
+    pub fn pass(&self, span: Span) {
+        self.wall.fetch_add(span.as_micros(), Ordering::SeqCst);
+        self.boot.fetch_add(span.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock, as people and time servers do.
+    pub fn set(&self, now: Timestamp) {
+        self.wall.store(now.as_micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn boottime(&self) -> Span {
+        Span::from_micros(self.boot.load(Ordering::SeqCst))
+    }
+}
+
+fn micros(time: Timespec) -> i64 {
+    time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_shows_this_century_and_the_other_moves_on() {
+        let clock = SystemClock;
+        assert!(clock.now() > Timestamp::from_parts(1_700_000_000, 0));
+        let before = clock.boottime();
+        assert!(before > Span::ZERO && clock.boottime() >= before);
+    }
+
+    #[test]
+    fn a_clock_set_by_hand_moves_only_the_wall() {
+        let clock = HandClock::at(Timestamp::from_parts(100, 0));
+        clock.pass(Span::from_secs(5));
+        clock.set(Timestamp::from_parts(50, 0));
+        assert_eq!((clock.now(), clock.boottime()), (Timestamp::from_parts(50, 0), Span::from_secs(5)));
+    }
+}
