@@ -126,7 +126,7 @@ impl Code {
         self.load(BYTE_X, 0);
         self.step(AND, 0x0f);
         self.step(SHIFT_LEFT, 2);
-        self.to_payload();
+        self.by_protocol();
     }
 
     fn v6(&mut self) {
@@ -134,11 +134,11 @@ impl Code {
         self.load(BYTE_X, 6);
         self.step(STORE, 0);
         self.step(LOAD, 40);
-        self.to_payload();
+        self.by_protocol();
     }
 
     /// Adds A to X and goes on by protocol.
-    fn to_payload(&mut self) {
+    fn by_protocol(&mut self) {
         self.step(ADD_X, 0);
         self.step(TO_X, 0);
         self.step(RECALL, 0);

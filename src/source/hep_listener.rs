@@ -132,7 +132,12 @@ impl Listener {
     fn accept(&mut self, feed: &mut Feed) {
         let Some(listener) = &self.tcp else { return };
         for _ in 0..CONNECTIONS {
-            let Ok((stream, from)) = listener.accept() else { return };
+            let (stream, from) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // No descriptors left, most likely: it would be told again at once.
+                Err(_) => return drop(feed.wait(&[], BREATH)),
+            };
             if !self.door.lets_in(from.ip()) {
                 self.notices.refuse(feed, Refused::Address, from);
             } else if self.connections.len() >= CONNECTIONS {
@@ -203,6 +208,9 @@ const EACH: Span = Span::from_secs(1);
 
 /// A connection must bring a message in this time.
 const SILENT: Span = Span::from_secs(10);
+
+/// How long a listener that can't accept is left alone.
+const BREATH: Span = Span::from_millis(100);
 
 /// As many connections at once.
 const CONNECTIONS: usize = 64;

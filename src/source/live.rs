@@ -7,8 +7,8 @@
 //! | a folder | `folder_watch` |
 //!
 //! A tap that can't listen says so once and tries again each second; the others go on. Packets come in
-//! batches and wait 100 ms for older ones of other taps. Memory is bounded: a reader that is too slow makes
-//! the kernel drop packets, and is told how many.
+//! batches and wait 100 ms for older ones, but those of a single interface or folder, which come in order.
+//! Memory is bounded: a reader that is too slow makes the kernel drop packets, and is told how many.
 
 mod batch;
 mod bell;
@@ -33,6 +33,7 @@ use crate::settings::{Tap, TapKind};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Packet, TapId};
 
+pub(in crate::source) use batch::Frame;
 pub(in crate::source) use feed::Feed;
 pub(in crate::source) use tally::Tally;
 pub use tally::{AgentCounts, REFUSALS, Refused, TapCounts};
@@ -59,7 +60,7 @@ pub struct Taps {
 /// What comes next.
 #[derive(Clone, Debug)]
 pub enum Live<'a> {
-    /// A packet. One that comes more than the hold after others of its time is older than the one before.
+    /// A packet. It may be older than the one before, if it came more than 100 ms later than it should have.
     Packet(Packet<'a>),
     /// Packets were lost.
     Drops(Drops),
@@ -119,7 +120,7 @@ impl Taps {
             queue: shared.queue.clone(),
             wish: shared.wish.clone(),
             taps: Vec::new(),
-            hold: Hold::default(),
+            hold: Hold::new(hold(taps)),
             came: VecDeque::new(),
             told: VecDeque::new(),
         };
@@ -199,6 +200,14 @@ impl Taps {
 impl Drop for Taps {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// How long packets wait for older ones.
+fn hold(taps: &[Tap]) -> Span {
+    match taps {
+        [Tap { kind: TapKind::Interface(_) | TapKind::Files { .. }, .. }] => Span::ZERO,
+        _ => Span::from_millis(100),
     }
 }
 

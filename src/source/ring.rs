@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use rustix::event::PollFlags;
 
 use super::filter::{self, Framing};
-use super::live::{Feed, Tally, Trouble, Wanted};
+use super::live::{Feed, Frame, Tally, Trouble, Wanted};
 use crate::settings::InterfaceTap;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::LinkType;
@@ -107,8 +107,8 @@ impl Ring {
     /// Takes all packets that are there, one round of the ring at most.
     fn read(&mut self, feed: &mut Feed) {
         let link = match self.framing {
-            Framing::Ethernet => LinkType(1),
-            Framing::Ip => LinkType(101),
+            Framing::Ethernet => ETHERNET_LINK,
+            Framing::Ip => IP_LINK,
         };
         let own = self.interface.kind == LOOPBACK;
         for _ in 0..self.shared.blocks() {
@@ -146,12 +146,13 @@ impl Ring {
 /// Hands on a packet, with its tag where it was on the wire: after the addresses.
 #[inline]
 fn take(feed: &mut Feed, link: LinkType, packet: &Captured<'_>) {
-    match (packet.tag, packet.bytes.split_at_checked(ADDRESSES)) {
-        (Some(tag), Some((addresses, rest))) if link == LinkType(1) => {
-            let wire_len = packet.wire_len.saturating_add(4);
-            feed.frame(packet.at, link, [addresses, tag.as_flattened(), rest], wire_len);
+    let &Captured { at, bytes, wire_len, tag, .. } = packet;
+    match (&tag, bytes.split_at_checked(ADDRESSES)) {
+        (Some(tag), Some((addresses, rest))) if link == ETHERNET_LINK => {
+            let parts = [addresses, tag.as_flattened(), rest];
+            feed.frame(&Frame { at, link, parts, wire_len: wire_len.saturating_add(4) });
         }
-        _ => feed.frame(packet.at, link, [packet.bytes, &[], &[]], packet.wire_len),
+        _ => feed.frame(&Frame { at, link, parts: [bytes, &[], &[]], wire_len }),
     }
 }
 
@@ -173,6 +174,9 @@ const ADDRESSES: usize = 12;
 const BLOCK: u32 = 256 * 1024;
 const BLOCKS_PER_MB: u32 = 4;
 const MIN_BLOCKS: u32 = 2;
+
+const ETHERNET_LINK: LinkType = LinkType(1);
+const IP_LINK: LinkType = LinkType(101);
 
 // ARPHRD numbers.
 const ETHERNET: u16 = 1;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::source::live::Trouble;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// The files that were seen.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Files {
     ///
     /// # Errors
     /// If the folder can't be read.
-    pub fn new(&mut self, folder: &Path) -> Result<Vec<Found>, Trouble> {
+    pub fn take_new(&mut self, folder: &Path) -> Result<Vec<Found>, Trouble> {
         let trouble =
             |error: std::io::Error| Trouble::Folder { path: folder.to_owned(), why: error.to_string() };
         let mut there = BTreeSet::new();
@@ -75,6 +75,13 @@ impl Found {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// Whether nobody wrote to it in the last minute before `now`.
+    pub fn is_old(&self, now: Timestamp) -> bool {
+        let age = self.modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let at = age.and_then(|age| i64::try_from(age.as_micros()).ok()).map(Timestamp::from_micros);
+        at.is_some_and(|at| now.since(at) > RECENT)
+    }
+
     /// Whether it can be told what it is; of a compressed file, whether it has stopped to grow.
     pub fn is_ready(&mut self, now: Span) -> bool {
         let Ok(about) = fs::metadata(&self.path) else { return false };
@@ -100,5 +107,7 @@ fn place(about: &Metadata) -> Place {
 /// The header of a pcapng section; that of a pcap file is shorter.
 const SMALLEST: u64 = 28;
 
-/// A file that hasn't grown for so long is whole.
+const RECENT: Span = Span::from_secs(60);
+
+/// A compressed file that hasn't grown for so long is whole.
 const STEADY: Span = Span::from_secs(2);

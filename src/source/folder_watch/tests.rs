@@ -20,7 +20,7 @@ impl Case {
             fs::write(folder.path().join(name), bytes).expect("written");
         }
         let (feed, out) = feed(Timestamp::from_parts(1_000, 0));
-        let watch = Watch::start(folder.path(), feed.clock.now()).expect("readable");
+        let watch = Watch::start(folder.path(), &*feed.clock).expect("readable");
         Case { folder, watch, feed, out }
     }
 
@@ -78,6 +78,34 @@ fn the_next_file_is_read_after_the_rest_of_the_one_before() {
     assert_eq!(case.look(), [2_001, 2_002]);
     case.append("b.pcap", &records(&[2_003]));
     assert_eq!(case.look(), [2_003]);
+}
+
+#[test]
+fn two_that_grow_at_once_are_both_read_until_one_stands_still() {
+    let mut case = Case::start(&[]);
+    case.write("a.pcap", &capture(&[2_000]));
+    case.write("b.pcap", &capture(&[2_001]));
+    assert_eq!(case.look(), [2_000, 2_001]);
+    case.append("a.pcap", &records(&[2_002]));
+    assert_eq!(case.look(), [2_002]);
+    case.append("b.pcap", &records(&[2_003]));
+    assert_eq!(case.look(), [2_003]);
+    case.out.clock.pass(QUIET);
+    assert_eq!(case.look(), [0; 0]);
+    case.append("a.pcap", &records(&[2_004]));
+    case.append("b.pcap", &records(&[2_005]));
+    assert_eq!(case.look(), [2_005]);
+    assert_eq!(case.watch.open.len(), 1);
+}
+
+#[test]
+fn files_at_once_are_bounded() {
+    let mut case = Case::start(&[]);
+    for n in 0..40 {
+        case.write(&format!("{n:02}.pcap"), &capture(&[2_000 + n]));
+    }
+    assert_eq!(case.look().len(), 40);
+    assert_eq!(case.watch.open.len(), MOST);
 }
 
 #[test]
@@ -149,6 +177,7 @@ fn a_compressed_file_is_read_when_it_has_stopped_to_grow() {
 
 #[test]
 fn a_folder_that_is_not_there_is_told() {
-    let told = Watch::start(Path::new("/no/such/folder"), Timestamp::default()).err().expect("trouble");
+    let clock = crate::clock::HandClock::default();
+    let told = Watch::start(Path::new("/no/such/folder"), &clock).err().expect("trouble");
     assert!(told.to_string().starts_with("folder /no/such/folder: "), "{told}");
 }

@@ -13,6 +13,18 @@ pub(in crate::source) struct Batch {
     ends: Vec<Ends>,
 }
 
+/// A frame as it is taken.
+pub(in crate::source) struct Frame<'a> {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// How to read its first byte.
+    pub link: LinkType,
+    /// Its bytes, in parts, so that a tag can be put between them.
+    pub parts: [&'a [u8]; 3],
+    /// Its length on the wire.
+    pub wire_len: u32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Timestamp,
@@ -43,12 +55,13 @@ struct Ends {
 }
 
 impl Batch {
-    /// Takes the `n`th packet of its tap; its bytes come in parts, so that a tag can be put between them.
-    pub fn frame(&mut self, at: Timestamp, n: u64, link: LinkType, parts: [&[u8]; 3], wire_len: u32) {
+    /// Takes a frame, the `n`th packet of its tap.
+    pub fn frame(&mut self, n: u64, frame: &Frame<'_>) {
         let start = self.bytes.len();
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        frame.parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
         let len = self.bytes.len() - start;
-        self.entries.push(Entry { at, n, start, len, kind: Kind::Frame { link, wire_len } });
+        let kind = Kind::Frame { link: frame.link, wire_len: frame.wire_len };
+        self.entries.push(Entry { at: frame.at, n, start, len, kind });
     }
 
     /// Takes a datagram, the `n`th packet of its tap.
@@ -149,7 +162,8 @@ mod tests {
     #[test]
     fn frames_and_datagrams_come_out_as_they_went_in() {
         let mut batch = Batch::default();
-        batch.frame(at(5), 1, LinkType(1), [b"abc", b"TAG", b"def"], 99);
+        batch
+            .frame(1, &Frame { at: at(5), link: LinkType(1), parts: [b"abc", b"TAG", b"def"], wire_len: 99 });
         let datagram = Datagram {
             at: at(4),
             frame: FrameRef::default(),
@@ -184,11 +198,17 @@ mod tests {
     #[test]
     fn an_emptied_batch_keeps_its_memory_unless_it_is_much() {
         let mut batch = Batch::default();
-        batch.frame(at(0), 1, LinkType(1), [&[0; 1_000], b"", b""], 1_000);
+        batch.frame(
+            1,
+            &Frame { at: at(0), link: LinkType(1), parts: [&[0; 1_000], b"", b""], wire_len: 1_000 },
+        );
         let batch = batch.emptied();
         assert!(batch.is_empty() && batch.bytes.capacity() >= 1_000);
         let mut batch = Batch::default();
-        batch.frame(at(0), 1, LinkType(1), [&vec![0; 3 * FULL], b"", b""], 1_000);
+        batch.frame(
+            1,
+            &Frame { at: at(0), link: LinkType(1), parts: [&vec![0; 3 * FULL], b"", b""], wire_len: 1_000 },
+        );
         assert!(batch.is_full());
         assert_eq!(batch.emptied().bytes.capacity(), 0);
     }

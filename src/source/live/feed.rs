@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 
-use super::batch::Batch;
+use super::batch::{Batch, Frame};
 use super::bell::Bell;
 use super::queue::{Item, Queue};
 use super::tally::Tally;
@@ -14,7 +14,7 @@ use super::wanted::{Wanted, Wish};
 use super::{Drops, State, TapState};
 use crate::clock::Clock;
 use crate::time::{Span, Timestamp};
-use crate::wire::packet::{Datagram, LinkType, TapId};
+use crate::wire::packet::{Datagram, TapId};
 
 /// What a tap's thread works with.
 pub(in crate::source) struct Feed {
@@ -58,11 +58,11 @@ impl Feed {
         }
     }
 
-    /// Takes a frame; see [`Batch::frame`].
+    /// Takes a frame.
     #[inline]
-    pub fn frame(&mut self, at: Timestamp, link: LinkType, parts: [&[u8]; 3], wire_len: u32) {
+    pub fn frame(&mut self, frame: &Frame<'_>) {
         self.packets += 1;
-        self.batch.frame(at, self.packets, link, parts, wire_len);
+        self.batch.frame(self.packets, frame);
         if self.batch.is_full() {
             self.flush();
         }

@@ -1,9 +1,9 @@
 //! Puts what several taps bring into the order of capture time.
 //!
-//! A batch waits 100 ms after it came for packets of other taps that were captured before its own; then all
-//! that was captured up to its last packet goes out, in order. So a packet waits at most that long, and one
-//! that comes too late goes out late, as it is. When a clock was set back, only what was here then is out of
-//! order. How much waits is bounded: over that, the oldest doesn't wait.
+//! A batch waits a while after it came for packets that were captured before its own; then all that was
+//! captured up to its last packet goes out, in order. So a packet waits at most that long, and one that comes
+//! too late goes out late, as it is. When a clock was set back, only what was here then is out of order. How
+//! much waits is bounded: over that, the oldest doesn't wait.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -15,8 +15,9 @@ use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Packet, TapId};
 
 /// The packets that wait for their turn.
-#[derive(Default)]
 pub(super) struct Hold {
+    /// How long a batch waits.
+    wait: Span,
     slots: Slab<Slot>,
     /// The next packet of each slot.
     heads: BinaryHeap<Reverse<Head>>,
@@ -55,6 +56,21 @@ pub(super) struct Place {
 }
 
 impl Hold {
+    /// Nothing waits longer than `wait`.
+    pub fn new(wait: Span) -> Hold {
+        Hold {
+            wait,
+            slots: Slab::new(),
+            heads: BinaryHeap::new(),
+            queue: VecDeque::new(),
+            due: None,
+            spent: None,
+            bytes: 0,
+            batches: 0,
+            finished: false,
+        }
+    }
+
     /// Takes what a tap brought at `came`.
     pub fn take(&mut self, tap: TapId, mut batch: Batch, came: Span) {
         batch.sort();
@@ -80,7 +96,7 @@ impl Hold {
             }
             self.due = None;
             let (came, slot, number) = *self.queue.front()?;
-            if !(now >= came + HOLD || self.finished || self.bytes > MOST) {
+            if !(now >= came + self.wait || self.finished || self.bytes > MOST) {
                 return None;
             }
             self.queue.pop_front();
@@ -105,7 +121,7 @@ impl Hold {
     /// When, after `now`, the next packet is due, as long as nothing more comes.
     pub fn wait(&self, now: Span) -> Option<Span> {
         let (came, ..) = self.queue.front()?;
-        let until = (*came + HOLD).as_micros().saturating_sub(now.as_micros());
+        let until = (*came + self.wait).as_micros().saturating_sub(now.as_micros());
         Some(Span::from_micros(until.max(0)))
     }
 
@@ -127,14 +143,12 @@ impl Hold {
     }
 }
 
-/// How long a packet waits for others that were captured before it.
-const HOLD: Span = Span::from_millis(100);
-
 /// More bytes than this don't wait.
 const MOST: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::Frame;
     use super::*;
     use crate::wire::packet::LinkType;
 
@@ -146,7 +160,8 @@ mod tests {
     fn batch(first: u64, times: &[i64]) -> Batch {
         let mut batch = Batch::default();
         for (n, time) in (first..).zip(times) {
-            batch.frame(Timestamp::from_micros(time * 1_000), n, LinkType(1), [b"x", b"", b""], 1);
+            let at = Timestamp::from_micros(time * 1_000);
+            batch.frame(n, &Frame { at, link: LinkType(1), parts: [b"x", b"", b""], wire_len: 1 });
         }
         batch
     }
@@ -164,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_packet_waits_a_tenth_of_a_second_for_older_ones_of_other_taps() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(0), batch(1, &[10, 20, 30]), ms(0));
         hold.take(TapId(1), batch(1, &[5, 25, 45]), ms(60));
         assert_eq!(due(&mut hold, 99), []);
@@ -177,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_one_agent_sends_out_of_order_is_put_in_order() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(0), batch(1, &[30, 10, 20]), ms(0));
         hold.take(TapId(0), batch(4, &[15]), ms(50));
         assert_eq!(due(&mut hold, 100), [(10, 0, 2), (15, 0, 4), (20, 0, 3), (30, 0, 1)]);
@@ -185,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_comes_too_late_goes_out_late_and_alone() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(0), batch(1, &[100]), ms(0));
         assert_eq!(due(&mut hold, 100), [(100, 0, 1)]);
         hold.take(TapId(1), batch(1, &[50]), ms(110));
@@ -195,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_disturbs_only_what_was_held_then() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(0), batch(1, &[3_600_000]), ms(0));
         assert_eq!(due(&mut hold, 100), [(3_600_000, 0, 1)]);
         hold.take(TapId(0), batch(2, &[20]), ms(110));
@@ -206,7 +221,7 @@ mod tests {
 
     #[test]
     fn equal_times_come_by_tap_and_number() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(1), batch(1, &[7, 7]), ms(0));
         hold.take(TapId(0), batch(1, &[7]), ms(0));
         assert_eq!(due(&mut hold, 100), [(7, 0, 1), (7, 1, 1), (7, 1, 2)]);
@@ -214,9 +229,10 @@ mod tests {
 
     #[test]
     fn too_much_to_hold_does_not_wait() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         let mut large = Batch::default();
-        large.frame(Timestamp::from_micros(1), 1, LinkType(1), [&vec![0; MOST + 1], b"", b""], 1);
+        let (at, bytes) = (Timestamp::from_micros(1), vec![0; MOST + 1]);
+        large.frame(1, &Frame { at, link: LinkType(1), parts: [&bytes, b"", b""], wire_len: 1 });
         hold.take(TapId(0), large, ms(0));
         hold.take(TapId(0), batch(2, &[5]), ms(0));
         assert_eq!(due(&mut hold, 0), [(0, 0, 1)]);
@@ -225,8 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn what_need_not_wait_goes_out_at_once() {
+        let mut hold = Hold::new(Span::ZERO);
+        hold.take(TapId(0), batch(1, &[30, 40]), ms(7));
+        assert_eq!(due(&mut hold, 7), [(30, 0, 1), (40, 0, 2)]);
+    }
+
+    #[test]
     fn an_empty_batch_leaves_nothing_behind() {
-        let mut hold = Hold::default();
+        let mut hold = Hold::new(ms(100));
         hold.take(TapId(0), Batch::default(), ms(0));
         assert_eq!((due(&mut hold, 1_000), hold.slots.len()), (vec![], 0));
     }

@@ -129,13 +129,15 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
+    use super::super::batch::Frame;
     use super::*;
     use crate::time::Timestamp;
     use crate::wire::packet::LinkType;
 
     fn large() -> Batch {
         let mut batch = Batch::default();
-        batch.frame(Timestamp::default(), 1, LinkType(1), [&vec![0; SHARE], b"", b""], 1);
+        let parts = [&vec![0; SHARE][..], b"", b""];
+        batch.frame(1, &Frame { at: Timestamp::default(), link: LinkType(1), parts, wire_len: 1 });
         batch
     }
 

@@ -101,8 +101,11 @@ mod tests {
 
     use super::*;
 
+    /// Bytes, length on the wire, type and content of a tag, kind.
+    type Made<'a> = (&'a [u8], u32, Option<(u16, u16)>, u8);
+
     /// A block as the kernel writes it.
-    fn block(packets: &[(&[u8], u32, Option<(u16, u16)>, u8)]) -> Vec<u8> {
+    fn block(packets: &[Made<'_>]) -> Vec<u8> {
         let mut block = vec![0; 48];
         block[12..16].copy_from_slice(&(packets.len() as u32).to_ne_bytes());
         block[16..20].copy_from_slice(&48_u32.to_ne_bytes());

@@ -216,7 +216,7 @@ impl Shared {
         // SAFETY: the block is inside the mapping.
         let start = unsafe { self.start.add(n * self.block_size) };
         let claimed = Claimed { start, shared: self };
-        if claimed.status().load(Ordering::Acquire) & libc::TP_STATUS_USER as u32 == 0 {
+        if claimed.status().load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
             std::mem::forget(claimed);
             return None;
         }
@@ -252,7 +252,7 @@ impl Claimed<'_> {
 
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
-        self.status().store(libc::TP_STATUS_KERNEL as u32, Ordering::Release);
+        self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
     }
 }
 
