@@ -6,6 +6,7 @@
 mod call;
 pub mod heard;
 pub mod json;
+mod kept;
 mod outreach;
 mod words;
 
@@ -18,6 +19,7 @@ pub use call::{
     CallKey, CallPhase, CallRecord, CallSeen, Evidence, LadderRow, LegRecord, Recording, Verdict,
     VoicemailMessage,
 };
+pub use kept::{KeptCase, OpenCall, OptOuts, State};
 pub use outreach::{CaseClosed, CaseOpened, Decision, GateAnswer, Message, Receipt, Review, Task};
 pub use words::{Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, Role};
 
