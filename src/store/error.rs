@@ -1,0 +1,113 @@
+//! Why a store can't do what it was asked, each in one line that says what to do next.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why a store can't do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// Another process writes this store.
+    InUse {
+        /// The store.
+        path: PathBuf,
+        /// The other process, if it said who it is.
+        pid: Option<u32>,
+    },
+    /// A later ringback wrote it.
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version that is known here.
+        known: i64,
+    },
+    /// The file is a database of something else.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder can't be used.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        what: String,
+    },
+    /// The disk is full, or the store may not grow.
+    Full,
+    /// The store may not be written.
+    ReadOnly,
+    /// What is on the disk is not what was written.
+    Damaged {
+        /// What is damaged.
+        what: String,
+    },
+    /// Another entry has this number.
+    Taken {
+        /// The number.
+        n: u64,
+    },
+    /// Anything else the database refuses.
+    Refused {
+        /// What it says.
+        what: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn file(path: &Path, error: &io::Error) -> StoreError {
+        StoreError::File { path: path.to_owned(), what: error.to_string() }
+    }
+
+    pub(super) fn damaged(what: impl Into<String>) -> StoreError {
+        StoreError::Damaged { what: what.into() }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::InUse { path, pid: Some(pid) } => {
+                write!(f, "store {}: process {pid} writes it; stop that one first", path.display())
+            }
+            StoreError::InUse { path, pid: None } => {
+                write!(f, "store {}: another process writes it; stop that one first", path.display())
+            }
+            StoreError::Newer { path, found, known } => write!(
+                f,
+                "store {}: its version is {found}, this ringback knows {known}; install the later one again",
+                path.display()
+            ),
+            StoreError::Foreign { path } => {
+                write!(f, "store {}: a database of another program; name another path", path.display())
+            }
+            StoreError::File { path, what } => write!(f, "store {}: {what}", path.display()),
+            StoreError::Full => f.write_str("store: the disk is full; make room, what waits is written then"),
+            StoreError::ReadOnly => {
+                f.write_str("store: may not be written; give its folder back to the service")
+            }
+            StoreError::Damaged { what } => write!(f, "store: damaged: {what}"),
+            StoreError::Taken { n } => write!(f, "store: another journal entry has number {n}"),
+            StoreError::Refused { what } => write!(f, "store: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Damaged { what: error.to_string() }
+            }
+            _ => StoreError::Refused { what: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What follows from an entry: cases, texts, tasks, reviews and calls, as rows that point into the journal.
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::rows::number;
+use crate::event::{CaseClosed, Event, JournalEntry, Message};
+
+/// Brings the tables up to an entry whose parties are `people`.
+pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Result<(), StoreError> {
+    let n = number(entry.n);
+    let at = entry.at.as_micros();
+    match &entry.event {
+        Event::Call(call) => {
+            put(db, "INSERT OR REPLACE INTO calls VALUES (?1, ?2)", (n, call.call.to_string()))?;
+            let mut touch = db.prepare_cached(
+                "UPDATE cases SET last = max(last, ?2) WHERE person = ?1 AND closed IS NULL",
+            )?;
+            people.iter().try_for_each(|person| touch.execute((person, at)).map(drop))?;
+        }
+        Event::CaseOpened(case) => put(
+            db,
+            "INSERT OR REPLACE INTO cases (id, n, person, opened, last) VALUES (?1, ?2, ?3, ?4, ?4)",
+            (&case.case, n, people.first(), at),
+        )?,
+        Event::CaseClosed(CaseClosed { case, .. }) => {
+            put(db, "UPDATE cases SET closed = ?2 WHERE id = ?1", (case, at))?;
+        }
+        Event::Decision(decision) => put(
+            db,
+            "INSERT OR REPLACE INTO decisions VALUES (?1, ?2, ?3)",
+            (n, &decision.case, decision.call.to_string()),
+        )?,
+        Event::Message(message) => message_said(db, n, message)?,
+        Event::Task(task) => {
+            put(db, "INSERT OR REPLACE INTO tasks VALUES (?1, ?2, ?3)", (&task.key, n, &task.case))?;
+        }
+        Event::Review(review) => put(
+            db,
+            "INSERT OR REPLACE INTO reviews VALUES (?1, ?2, ?3)",
+            (n, &review.case, review.call.to_string()),
+        )?,
+    }
+    Ok(())
+}
+
+fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreError> {
+    let row = (&message.key, n, &message.case, message.is_pending());
+    put(db, "INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4)", row)?;
+    match message.sent {
+        Some(sent) => {
+            put(db, "UPDATE cases SET last = max(last, ?2) WHERE id = ?1", (&message.case, sent.as_micros()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn put(db: &Connection, sql: &str, row: impl rusqlite::Params) -> Result<(), StoreError> {
+    db.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
