@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::people;
 use super::rows;
+use super::schema;
 
 /// How much is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,14 @@ pub(super) enum Depth {
     Thorough,
 }
 
-/// Looks at the file itself, before the database opens it. With a log beside it the file may be shorter than its
-/// header says, since a checkpoint writes the header first.
-pub(super) fn file(path: &Path, has_log: bool) -> Result<(), StoreError> {
+/// Looks at the file itself, before the database opens it; returns whether it is marked as ours. With a log beside
+/// it the file may be shorter than its header says, since a checkpoint writes the header first.
+pub(super) fn file(path: &Path, has_log: bool) -> Result<bool, StoreError> {
     let failed = |error: std::io::Error| StoreError::file(path, &error);
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     if length == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let mut header = [0; 100];
     file.read_exact(&mut header).map_err(|_| StoreError::damaged("the file is shorter than a header"))?;
@@ -52,7 +53,7 @@ pub(super) fn file(path: &Path, has_log: bool) -> Result<(), StoreError> {
         let missing = page * pages - length;
         return Err(StoreError::damaged(format!("the file is cut: {missing} bytes are missing at its end")));
     }
-    Ok(())
+    Ok(header[68..72] == schema::APPLICATION.to_be_bytes()[4..])
 }
 
 /// Looks at what is in the database.

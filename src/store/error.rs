@@ -25,7 +25,7 @@ pub enum StoreError {
         /// The latest version that is known here.
         known: i64,
     },
-    /// The file is a database of something else.
+    /// The file is something else.
     Foreign {
         /// The file.
         path: PathBuf,
@@ -83,7 +83,7 @@ impl fmt::Display for StoreError {
                 path.display()
             ),
             StoreError::Foreign { path } => {
-                write!(f, "store {}: a database of another program; name another path", path.display())
+                write!(f, "store {}: a file of another program; name another path", path.display())
             }
             StoreError::File { path, what } => write!(f, "store {}: {what}", path.display()),
             StoreError::Full => f.write_str("store: the disk is full; make room, what waits is written then"),

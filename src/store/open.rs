@@ -6,7 +6,7 @@
 //! | nothing, but backups | as if damaged: somebody took the file away |
 //! | a store of this version | log folded in, a quick check |
 //! | an older one | a backup, then the steps to this version |
-//! | a newer one, or another program's | refused, untouched |
+//! | a newer one, another program's, no database and no key beside it | refused, untouched |
 //! | damage | set aside, the last good backup restored, later entries salvaged, nothing sent until released |
 //! | no key, or another one | goes on, nothing sent until released: who opted out before can't be told |
 
@@ -126,7 +126,15 @@ pub(super) fn sound(place: &Place, steps: &[&str]) -> Result<Connection, StoreEr
     let path = &place.path;
     if path.exists() {
         let log = fs::metadata(sqlite::log_of(path)).is_ok_and(|log| log.len() > 0);
-        check::file(path, log)?;
+        let was_ours = place.beside(".key").exists() || !place.backups().is_empty();
+        let looked = check::file(path, log);
+        if looked.is_err() && !was_ours {
+            return Err(StoreError::Foreign { path: path.clone() });
+        }
+        if looked? {
+            // Before it is opened: what is made beside it may be read by whom it may be read.
+            files::private(path)?;
+        }
     } else if !place.backups().is_empty() {
         return Err(StoreError::damaged(format!("{} is gone", path.display())));
     }
@@ -173,7 +181,7 @@ fn restore(place: &Place) -> Result<Option<PathBuf>, StoreError> {
 }
 
 fn is_good(backup: &Path) -> bool {
-    let looked = check::file(backup, false).and_then(|()| {
+    let looked = check::file(backup, false).and_then(|_| {
         let db = sqlite::connect_to_read(backup)?;
         schema::version(&db, backup, STEPS)?;
         check::contents(&db, Depth::Thorough)

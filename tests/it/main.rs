@@ -10,4 +10,5 @@ mod profiles;
 mod replay;
 mod robust;
 mod schemas;
+mod store;
 mod torture;

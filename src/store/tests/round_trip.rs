@@ -9,7 +9,8 @@ use crate::time::Span;
 
 #[test]
 fn a_new_store_is_empty_and_begins_with_entry_one() {
-    let state = Room::new().sound().load().expect("a state");
+    let room = Room::new();
+    let state = room.sound().load().expect("a state");
     assert_eq!((state.next, state.last_at, state.hold), (1, None, None));
     assert!(state.cases.is_empty() && state.opted_out.is_empty());
 }
@@ -48,7 +49,8 @@ fn a_reader_sees_what_a_writer_commits_meanwhile() {
 
 #[test]
 fn an_entry_written_twice_is_there_once() {
-    let mut store = Room::new().sound();
+    let room = Room::new();
+    let mut store = room.sound();
     let story = batch(missed(1, 7, 0, MessageState::Planned));
     assert_eq!(store.commit(std::slice::from_ref(&story)), Ok(6));
     assert_eq!(store.commit(&[story, batch(closed(7, 7, 5))]), Ok(7));
@@ -66,7 +68,8 @@ fn a_number_is_not_given_to_another_entry() {
 
 #[test]
 fn a_call_that_is_over_leaves_no_leg() {
-    let mut store = Room::new().sound();
+    let room = Room::new();
+    let mut store = room.sound();
     let other = OpenCall { call_id: "b@10.0.0.9".to_owned(), ..ringing(8, 2) };
     let answered = OpenCall { answered: Some(at(4)), ..ringing(8, 1) };
     let open = |open_calls| Batch { open_calls, ..Batch::default() };
@@ -78,7 +81,8 @@ fn a_call_that_is_over_leaves_no_leg() {
 
 #[test]
 fn a_case_is_kept_for_three_days_after_it_closed() {
-    let mut store = Room::new().sound();
+    let room = Room::new();
+    let mut store = room.sound();
     let story = [batch(missed(1, 7, 0, MessageState::Delivered)), batch(closed(7, 7, 60))];
     store.commit(&story).expect("room on the disk");
     let later = |n, s| batch(entries(n, s, [Event::Call(Box::new(call(n, s, false)))]));
@@ -175,7 +179,8 @@ proptest! {
 
 #[test]
 fn a_case_that_closed_with_a_text_planned_is_kept() {
-    let mut store = Room::new().sound();
+    let room = Room::new();
+    let mut store = room.sound();
     let later = (State::KEPT + Span::from_secs(3_600)).as_secs();
     let story = [
         batch(missed(1, 7, 0, MessageState::Planned)),

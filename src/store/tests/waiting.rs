@@ -179,7 +179,8 @@ fn a_store_that_may_not_grow_keeps_what_it_has_and_takes_the_rest_later() {
 
 #[test]
 fn a_store_that_may_not_be_written_says_so() {
-    let mut store: Sqlite = Room::new().sound();
+    let room = Room::new();
+    let mut store: Sqlite = room.sound();
     store.db.pragma_update(None, "query_only", true).expect("a pragma");
     assert_eq!(store.commit(&[answered(1)]), Err(StoreError::ReadOnly));
 }
