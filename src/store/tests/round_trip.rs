@@ -116,7 +116,7 @@ fn what_is_old_goes_and_what_an_open_case_needs_stays() {
             .db
             .query_row("SELECT count(*) FROM people WHERE value = ?1", [caller(k).shown()], |row| row.get(0))
     };
-    assert_eq!([1, 2, 3, 4].map(|k| known(k)), [Ok(0), Ok(1), Ok(0), Ok(1)]);
+    assert_eq!([1, 2, 3, 4].map(known), [Ok(0), Ok(1), Ok(0), Ok(1)]);
 }
 
 fn numbers(room: &Room) -> Vec<u64> {
