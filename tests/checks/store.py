@@ -70,8 +70,10 @@ def checked(program, path, acknowledged):
 
 
 def kills(program, folder, count):
-    path, faults = folder / "killed.db", []
+    faults = []
     for n in range(count):
+        # A store lives through twenty kills: all of it is read after each.
+        path = folder / f"killed-{n // 20}.db"
         writer = Writer(program, path)
         before = writer.acknowledged
         writer.until(lambda: writer.acknowledged > before)
@@ -157,7 +159,7 @@ def main():
             print("store: power cuts, a full disk and a read-only one need root: left out")
         for what, count, proof in proofs:
             faults = proof()
-            print("\n".join([f"{what}: {count} times, {len(faults)} faults", *faults]))
+            print("\n".join([f"{what}: {count} times, {len(faults)} faults", *faults]), flush=True)
             failed += len(faults)
             passed += count - min(count, len(faults))
     print(f"store: {passed} passed, {failed} failed")
