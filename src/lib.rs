@@ -45,6 +45,7 @@ pub mod engine;
 pub mod event;
 pub mod flow;
 pub mod learn;
+pub mod limits;
 pub mod media;
 pub mod outreach;
 pub mod phone;

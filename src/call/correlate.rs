@@ -7,6 +7,7 @@ use regex_lite::Regex;
 
 use crate::call::hash::{Key, Keyer};
 use crate::call::make::Field;
+use crate::limits;
 use crate::settings::{self, KeyFrom};
 use crate::time::Span;
 use crate::wire::sip::{HeaderName, Message};
@@ -161,7 +162,7 @@ impl Around {
     }
 
     fn within<'a>(&self, call_id: &'a [u8]) -> Option<&'a [u8]> {
-        let text = str::from_utf8(call_id).ok().filter(|text| text.len() <= LONGEST_ID)?;
+        let text = str::from_utf8(call_id).ok().filter(|text| text.len() <= limits::DERIVED_ID)?;
         Some(self.pattern.captures(text)?.get(1)?.as_str().as_bytes())
     }
 }
@@ -242,9 +243,6 @@ const SHARED: u8 = 14;
 
 /// No make puts more behind a Call-ID.
 const LONGEST: usize = 16;
-
-/// No pattern is asked about more.
-const LONGEST_ID: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 use crate::call::identity::{present, shown};
 use crate::call::invite::Invite;
 use crate::call::make::Diversion;
+use crate::limits;
 use crate::settings::End;
 use crate::wire::sip::{HeaderName, NameAddr, Reason, Uri, unescape};
 
@@ -66,12 +67,13 @@ pub fn named_before<'a, 't>(
     let redirected = present(invite.message, &told.headers).flat_map(|header| entries(invite, header, told));
     let redirected = redirected.map(|entry| entry.uri().user());
     let to = invite.to.map(|to| to.uri.user());
-    redirected.chain(to).filter(|user| !user.is_empty()).take(MAX_NAMED)
+    redirected.chain(to).filter(|user| !user.is_empty()).take(limits::DIVERSIONS)
 }
 
 /// The entries of a header that tell of a diversion, as they stand.
 fn entries<'a>(invite: &Invite<'a>, header: HeaderName, told: &Diversion) -> Vec<NameAddr<'a>> {
-    let mut entries: Vec<_> = invite.message.values(header).map(NameAddr::parse).take(MAX_NAMED).collect();
+    let mut entries: Vec<_> =
+        invite.message.values(header).map(NameAddr::parse).take(limits::DIVERSIONS).collect();
     if header == HeaderName::HistoryInfo && told.with_cause {
         let next = entries.iter().skip(1).map(|next| next.uri().param(b"cause").is_some_and(is_cause));
         let because: Vec<bool> = next.chain([false]).collect();
@@ -112,8 +114,6 @@ fn is_called(
 fn without_plus(user: &[u8]) -> &[u8] {
     user.strip_prefix(b"+").unwrap_or(user)
 }
-
-const MAX_NAMED: usize = 16;
 
 #[cfg(test)]
 mod tests {

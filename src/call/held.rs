@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::call::hash::Key;
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Datagram, FrameRef, Transport};
 
@@ -41,7 +42,7 @@ impl Held {
             payload: payload.into(),
             cut,
         });
-        if self.waiting.len() > MAX_HELD { self.waiting.pop_front() } else { None }
+        if self.waiting.len() > limits::HELD_RESPONSES { self.waiting.pop_front() } else { None }
     }
 
     /// The responses of a leg whose INVITE has come.
@@ -87,5 +88,3 @@ impl HeldResponse {
 }
 
 const HOLD: Span = Span::from_secs(2);
-
-const MAX_HELD: usize = 256;

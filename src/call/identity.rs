@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::call::diverted::Diverted;
 use crate::call::invite::{Address, Invite};
 use crate::call::make::{Make, Place};
+use crate::limits;
 use crate::phone::{Dialplan, Party};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Uri, unescape};
 
@@ -114,7 +115,7 @@ pub fn comparable(user: &[u8]) -> Option<Comparable> {
     let user = unescape(user);
     let user = user.split(|byte| *byte == b';').next()?;
     if user.iter().any(u8::is_ascii_alphabetic) {
-        return Some(user.iter().map(u8::to_ascii_lowercase).take(MAX_COMPARED).collect());
+        return Some(user.iter().map(u8::to_ascii_lowercase).take(limits::COMPARED).collect());
     }
     let digits = || user.iter().copied().filter(u8::is_ascii_digit);
     let surplus = digits().count().saturating_sub(7);
@@ -130,13 +131,13 @@ pub fn comparable_name(name: &[u8]) -> Option<Comparable> {
 /// What two legs are compared by, on the stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparable {
-    bytes: [u8; MAX_COMPARED],
+    bytes: [u8; limits::COMPARED],
     len: usize,
 }
 
 impl FromIterator<u8> for Comparable {
     fn from_iter<I: IntoIterator<Item = u8>>(from: I) -> Comparable {
-        let mut made = Comparable { bytes: [0; MAX_COMPARED], len: 0 };
+        let mut made = Comparable { bytes: [0; limits::COMPARED], len: 0 };
         for (slot, byte) in made.bytes.iter_mut().zip(from) {
             *slot = byte;
             made.len += 1;
@@ -208,7 +209,7 @@ fn is_anonymous(uri: &Uri<'_>, make: &Make) -> bool {
     zeros || make.is_nobody(user) || uri.host().eq_ignore_ascii_case(b"anonymous.invalid")
 }
 
-/// Bytes as text, at most `MAX_SHOWN` characters, without control characters.
+/// Bytes as text, at most `limits::SHOWN` characters, without control characters.
 pub fn shown(bytes: &[u8]) -> Box<str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => cut(text),
@@ -216,16 +217,16 @@ pub fn shown(bytes: &[u8]) -> Box<str> {
     }
 }
 
-/// At most `MAX_SHOWN` characters, without control characters.
+/// At most `limits::SHOWN` characters, without control characters.
 fn cut(text: &str) -> Box<str> {
-    if text.len() <= MAX_SHOWN && text.bytes().fold(true, |plain, b| plain & (b' '..=b'~').contains(&b)) {
+    if text.len() <= limits::SHOWN && text.bytes().fold(true, |plain, b| plain & (b' '..=b'~').contains(&b)) {
         return text.into();
     }
     let printable: Cow<'_, str> = match text.chars().any(char::is_control) {
         true => text.chars().filter(|c| !c.is_control()).collect::<String>().into(),
         false => text.into(),
     };
-    match printable.char_indices().nth(MAX_SHOWN) {
+    match printable.char_indices().nth(limits::SHOWN) {
         Some((end, _)) => printable[..end].into(),
         None => printable.into(),
     }
@@ -233,10 +234,6 @@ fn cut(text: &str) -> Box<str> {
 
 /// Privacy values by which a caller asks not to be shown (RFC 3323 4.2, RFC 3325 9.3); `history` hides others.
 const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];
-
-const MAX_SHOWN: usize = 256;
-
-const MAX_COMPARED: usize = 64;
 
 #[cfg(test)]
 mod tests {

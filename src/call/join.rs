@@ -29,6 +29,7 @@ use crate::call::listening::{Spot, Spots};
 use crate::call::make::Make;
 use crate::call::progress::CALL_ID;
 use crate::call::role;
+use crate::limits;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{HeaderName, NameAddr};
@@ -107,7 +108,7 @@ impl Hints {
         }
         let only = std::mem::replace(first, MANY);
         let calls = self.many.entry(key).or_insert_with(|| vec![only]);
-        if calls.len() < MAX_CALLS_A_KEY && !calls.contains(&call) {
+        if calls.len() < limits::CALLS_A_HINT && !calls.contains(&call) {
             calls.push(call);
         }
     }
@@ -241,7 +242,9 @@ impl Reader<'_> {
         let derived = within.map(|id| (self.call_id_key(id), "call_id_derived"));
         let mut named = Vec::new();
         named.extend(
-            ids.filter(|id| !id.is_empty()).take(MAX_NAMED).map(|id| (self.call_id_key(id), "call_id_named")),
+            ids.filter(|id| !id.is_empty())
+                .take(limits::NAMED_IDS)
+                .map(|id| (self.call_id_key(id), "call_id_named")),
         );
         named.extend(correlated);
         named.extend(derived);
@@ -291,8 +294,5 @@ const PLACE: u8 = 13;
 const REFERRED: u8 = 14;
 const REFERRED_BY: u8 = 15;
 
-const MAX_NAMED: usize = 8;
-
 /// What stands for several calls where one is usual; no call has this place.
 const MANY: u32 = u32::MAX;
-const MAX_CALLS_A_KEY: usize = 64;

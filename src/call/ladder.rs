@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::event::LadderRow;
+use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::sip::Method;
 
@@ -18,7 +19,7 @@ pub enum Label {
     Status(u16),
 }
 
-/// At most `MAX_ROWS` messages of one leg. Retransmissions and second copies are not shown, so that a
+/// At most `limits::LADDER_ROWS` messages of one leg. Retransmissions and second copies are not shown, so that a
 /// doubled capture tells the same story.
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
@@ -60,7 +61,7 @@ impl Ladder {
         if self.rows.iter().rev().any(known) {
             return false;
         }
-        if self.rows.len() < MAX_ROWS
+        if self.rows.len() < limits::LADDER_ROWS
             && let (Some(src), Some(dst)) = (self.end(rung.src), self.end(rung.dst))
         {
             self.rows.reserve(if self.rows.is_empty() { USUAL_ROWS } else { 1 });
@@ -112,8 +113,6 @@ const COMMON: [(u16, &str); 8] = [
     (407, "407"),
     (181, "181"),
 ];
-
-const MAX_ROWS: usize = 64;
 
 /// Room made at first: as many messages as most legs have.
 const USUAL_ROWS: usize = 8;

@@ -11,6 +11,7 @@ use crate::call::hash::Key;
 use crate::call::ladder::Ladder;
 use crate::call::transaction::{Hop, Seen};
 use crate::event::{LegRecord, LegResult, Role};
+use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::packet::FrameRef;
 
@@ -19,9 +20,9 @@ use crate::wire::packet::FrameRef;
 pub struct Leg {
     /// The key of Call-ID and From-tag.
     pub key: Key,
-    /// Call-ID, at most `MAX_ID` bytes.
+    /// Call-ID, at most `limits::ID` bytes.
     pub call_id: Box<[u8]>,
-    /// From-tag, at most `MAX_ID` bytes.
+    /// From-tag, at most `limits::ID` bytes.
     pub from_tag: Box<[u8]>,
     /// The rule that joined it to its call.
     pub joined_by: &'static str,
@@ -82,7 +83,7 @@ pub struct NewLeg<'a> {
 impl Leg {
     /// A leg without hops yet.
     pub fn new(new: NewLeg<'_>) -> Leg {
-        let kept = |id: &[u8]| Box::from(&id[..id.len().min(MAX_ID)]);
+        let kept = |id: &[u8]| Box::from(&id[..id.len().min(limits::ID)]);
         Leg {
             key: new.key,
             call_id: kept(new.call_id),
@@ -105,9 +106,9 @@ impl Leg {
     }
 
     /// Adds an INVITE transaction, minding that a mirror may show an inner hop before the caller's.
-    /// Tells its index, or nothing if the leg has `MAX_HOPS` already.
+    /// Tells its index, or nothing if the leg has `limits::HOPS` already.
     pub fn add_hop(&mut self, hop: Hop) -> Option<usize> {
-        if self.hops.len() >= MAX_HOPS {
+        if self.hops.len() >= limits::HOPS {
             return None;
         }
         if let Some(first) = self.hops.get(self.first)
@@ -187,8 +188,3 @@ fn text(bytes: Box<[u8]>) -> String {
 fn feeds(hop: &Hop, next: &Hop) -> bool {
     hop.dst.ip() == next.src.ip() && (hop.src.ip() != hop.dst.ip() || hop.dst.port() == next.src.port())
 }
-
-/// Bytes of a Call-ID or tag that are kept; keys are made of the whole.
-pub const MAX_ID: usize = 256;
-
-const MAX_HOPS: usize = 64;

@@ -8,6 +8,7 @@ use crate::call::open::OpenCall;
 use crate::call::outcome::CAUSALITY;
 use crate::call::transaction::{Hop, Seen};
 use crate::event::Role;
+use crate::limits;
 use crate::time::Timestamp;
 
 /// Somebody within the business who took the call from another phone.
@@ -31,7 +32,7 @@ impl Pickups {
         let [leg] = &*open.legs else { return };
         let hop = leg.caller_hop().filter(|hop| leg.role() == Role::PhoneIn && hop.voicemail.is_none());
         let Some(seen) = hop.and_then(|hop| hop.answered) else { return };
-        if self.recent.len() >= MAX_RECENT {
+        if self.recent.len() >= limits::PICKUPS {
             self.recent.pop_front();
         }
         self.recent.push_back((seen, false));
@@ -66,5 +67,3 @@ impl Pickups {
 fn near(a: Timestamp, b: Timestamp) -> bool {
     a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
 }
-
-const MAX_RECENT: usize = 64;

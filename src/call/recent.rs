@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 
 use crate::call::hash::{Key, KeyMap, Taken};
 use crate::event::CallKey;
+use crate::limits;
 
 /// Ids of recent calls, so that a key used again gets the next number.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ impl RecentIds {
         let key = CallKey { hash, nth: *nth };
         if key.nth == 1 {
             self.order.push_back(hash);
-            if self.order.len() > MAX_IDS
+            if self.order.len() > limits::RECENT_IDS
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.nth.remove(&oldest);
@@ -44,7 +45,7 @@ impl Strangers {
     pub fn add(&mut self, key: Key) {
         if self.keys.insert(key, ()).is_none() {
             self.order.push_back(key);
-            if self.order.len() > MAX_STRANGERS
+            if self.order.len() > limits::STRANGERS
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.keys.remove(&oldest);
@@ -63,9 +64,6 @@ impl Strangers {
     }
 }
 
-const MAX_IDS: usize = 8_192;
-const MAX_STRANGERS: usize = 4_096;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +73,7 @@ mod tests {
         let mut ids = RecentIds::default();
         assert_eq!(ids.next(7).to_string(), "000000000007");
         assert_eq!(ids.next(7).to_string(), "000000000007#2");
-        for other in 0..MAX_IDS as u64 {
+        for other in 0..limits::RECENT_IDS as u64 {
             ids.next(1_000 + other);
         }
         assert_eq!(ids.next(7).nth, 1);

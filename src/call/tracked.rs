@@ -10,6 +10,7 @@ use crate::call::kinds::Kinds;
 use crate::call::leg::Leg;
 use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
+use crate::limits;
 use crate::call::relayed::{self, Candidate, Relay, Relayed};
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
@@ -69,9 +70,10 @@ impl Tracked {
         call
     }
 
-    /// Adds a leg to a call, in front of the others if it is the caller's. A call takes `MAX_LEGS`.
+    /// Adds a leg to a call, in front of the others if it is the caller's. A call takes `limits::LEGS`.
     pub fn add_leg(&mut self, call: u32, leg: Leg, in_front: bool) {
-        let Some(open) = self.calls.get_mut(call as usize).filter(|open| open.legs.len() < MAX_LEGS) else {
+        let Some(open) = self.calls.get_mut(call as usize).filter(|open| open.legs.len() < limits::LEGS)
+        else {
             return;
         };
         let place = if in_front { 0 } else { open.legs.len() };
@@ -90,7 +92,7 @@ impl Tracked {
     pub fn offer_keys(&mut self, call: u32, keys: impl Iterator<Item = Key>) {
         let Some(open) = self.calls.get_mut(call as usize) else { return };
         for key in keys {
-            if open.hints.len() < MAX_HINTS && !open.hints.contains(&key) {
+            if open.hints.len() < limits::HINTS && !open.hints.contains(&key) {
                 open.hints.push(key);
                 self.hints.add(key, call);
             }
@@ -102,7 +104,7 @@ impl Tracked {
         let Some(open) = self.calls.get_mut(call as usize) else { return };
         for spot in spots {
             let known = open.media.spots.iter().any(|(key, _)| *key == spot.key);
-            let fits = open.media.spots.len() < MAX_SPOTS;
+            let fits = open.media.spots.len() < limits::SPOTS;
             if !known && fits {
                 open.media.spots.push((spot.key, spot.place));
                 self.idle.wake(spot.place);
@@ -222,7 +224,7 @@ impl Tracked {
     /// The calls that have to go so that new ones find room, an eighth of all at once: finished ones first,
     /// then the oldest that never rang, at last the oldest. None while there is room.
     pub fn surplus(&self) -> Vec<u32> {
-        if self.calls.len() < MAX_CALLS {
+        if self.calls.len() < limits::CALLS {
             return Vec::new();
         }
         let rank = |open: &OpenCall| match open.closed {
@@ -233,12 +235,7 @@ impl Tracked {
         let mut order: Vec<((u8, u64), u32)> =
             self.calls.iter().map(|(n, open)| (rank(open), n as u32)).collect();
         order.sort_unstable();
-        order.truncate(MAX_CALLS / 8);
+        order.truncate(limits::CALLS / 8);
         order.into_iter().map(|(_, call)| call).collect()
     }
 }
-
-const MAX_CALLS: usize = 65_536;
-const MAX_LEGS: usize = 64;
-const MAX_HINTS: usize = 256;
-const MAX_SPOTS: usize = 8;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use crate::call::{self, Sound};
 use crate::event::heard::Heard;
+use crate::limits;
 use crate::media::{Direction, Ear, Params};
 use crate::settings::Judge;
 use crate::time::{Span, Timestamp};
@@ -35,7 +36,7 @@ impl Ears {
 
 impl call::Ears for Ears {
     fn hear(&mut self, call: u32, sound: &Sound<'_>) {
-        if !self.listening.contains_key(&call) && self.listening.len() < MAX_EARS {
+        if !self.listening.contains_key(&call) && self.listening.len() < limits::EARS {
             let listening = Listening { ear: Ear::new(self.params), heard_at: [None; 2] };
             self.listening.insert(call, Box::new(listening));
         }
@@ -67,9 +68,6 @@ impl Listening {
         }
     }
 }
-
-/// So many legs are listened to at a time, at less than 8 KB each; of more only the signalling is judged.
-const MAX_EARS: usize = 512;
 
 /// A side that sends nothing for so long to one address may go on at another.
 const SILENT: Span = Span::from_millis(300);

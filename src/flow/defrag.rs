@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use super::Counters;
 use super::pieces::Pieces;
 use super::table::{Keyed, Table};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::frame::{Fragment, IpPacket};
 
@@ -88,7 +89,7 @@ impl Defrag {
     }
 
     fn shrink(&mut self, counters: &mut Counters) {
-        while self.waiting.len() > MAX_PACKETS || self.cost > MAX_COST {
+        while self.waiting.len() > limits::FRAGMENTED || self.cost > limits::FRAGMENTS_HELD {
             let Some((&key, _)) = self.waiting.oldest() else { break };
             self.drop_entry(&key, counters);
         }
@@ -131,7 +132,7 @@ impl Entry {
             return Taken::Nothing;
         }
         self.taken += 1;
-        if self.marks.len() < MAX_MARKS {
+        if self.marks.len() < limits::FRAGMENT_MARKS {
             self.marks.push(mark);
         }
         Taken::New
@@ -162,10 +163,7 @@ fn sound(fragment: &Fragment, packet: &IpPacket<'_>) -> bool {
 }
 
 const PATIENCE: Span = Span::from_secs(5);
-const MAX_PACKETS: usize = 1_024;
-const MAX_COST: usize = 4 << 20;
 const MAX_WHOLE: usize = 65_535;
-const MAX_MARKS: usize = 64;
 /// The entry itself with its key and place in the table, roughly.
 const ENTRY_COST: usize = 320;
 
@@ -191,7 +189,7 @@ mod tests {
         for n in 0..200_000u32 {
             let (id, offset) = (n % 1_500, n / 1_500 * 480 % 60_000);
             defrag.push(Timestamp::from_micros(0), &fragment(id, offset, &[1; 480]), &mut counters);
-            assert!(defrag.cost <= MAX_COST && defrag.waiting.len() <= MAX_PACKETS);
+            assert!(defrag.cost <= limits::FRAGMENTS_HELD && defrag.waiting.len() <= limits::FRAGMENTED);
             if n % 5_000 == 0 {
                 let cost: usize = defrag.waiting.values().map(|entry| ENTRY_COST + entry.cost()).sum();
                 assert_eq!(defrag.cost, cost);

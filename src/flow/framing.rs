@@ -14,11 +14,9 @@ use memchr::{memchr, memmem, memrchr};
 
 use super::demux::{Ends, Sink};
 use super::reader::{Foreign, Step};
+use crate::limits;
 use crate::wire::packet::Transport;
 use crate::wire::sip::{content_length, looks_like_start};
-
-/// The longest message that is put together, in bytes.
-pub(super) const MAX_MESSAGE: usize = 65_536;
 
 /// Where the framing of one direction stands.
 pub(super) struct Sip {
@@ -106,11 +104,11 @@ impl Sip {
 
     /// Of a line that is too long, its end so far may still be the start of a start line.
     fn no_line(&mut self, rest: &[u8]) -> Step {
-        if rest.len() <= MAX_LINE {
+        if rest.len() <= limits::TCP_LINE {
             return Step::Wait;
         }
         self.astray = true;
-        let kept = MAX_LINE / 2;
+        let kept = limits::TCP_LINE / 2;
         let step = self.waste(rest.len() - kept);
         self.lines.searched = kept;
         step
@@ -126,7 +124,7 @@ impl Sip {
     fn waste(&mut self, used: usize) -> Step {
         if let Some(skipped) = &mut self.unproven {
             *skipped = skipped.saturating_add(used);
-            if *skipped > MAX_UNPROVEN {
+            if *skipped > limits::TCP_UNPROVEN {
                 return Step::Foreign(Foreign::Unknown);
             }
         }
@@ -135,7 +133,7 @@ impl Sip {
 
     fn head(&mut self, rest: &[u8], ends: Ends, sink: &mut Sink<'_>) -> Step {
         let Some(head_len) = self.lines.blank(rest) else {
-            if rest.len() <= MAX_MESSAGE {
+            if rest.len() <= limits::MESSAGE {
                 return Step::Wait;
             }
             sink.counters.tcp_too_long += 1;
@@ -145,7 +143,7 @@ impl Sip {
         let head = rest.get(..head_len).unwrap_or(rest);
         let body = content_length(head).and_then(Result::ok).unwrap_or(0);
         let total = body.saturating_add(head_len);
-        if total > MAX_MESSAGE {
+        if total > limits::MESSAGE {
             sink.counters.tcp_too_long += 1;
             sink.message(ends, Transport::Tcp, head, true);
             self.astray = true;
@@ -221,11 +219,11 @@ fn request_within(line: &[u8]) -> Option<usize> {
 
 /// True if a header line starts here, `None` if it takes more bytes to tell.
 pub(super) fn header_follows(bytes: &[u8]) -> Option<bool> {
-    let name = bytes.iter().take(MAX_NAME).take_while(|b| is_token(**b)).count();
+    let name = bytes.iter().take(limits::TCP_HEADER_NAME).take_while(|b| is_token(**b)).count();
     let after = bytes.get(name..).unwrap_or_default();
-    let blank = after.iter().take(MAX_NAME).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let blank = after.iter().take(limits::TCP_HEADER_NAME).take_while(|b| matches!(b, b' ' | b'\t')).count();
     match after.get(blank) {
-        None if name < MAX_NAME && blank < MAX_NAME => None,
+        None if name < limits::TCP_HEADER_NAME && blank < limits::TCP_HEADER_NAME => None,
         next => Some(name > 0 && next == Some(&b':')),
     }
 }
@@ -234,10 +232,6 @@ fn is_token(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b)
 }
 
-/// The longest start line that is waited for.
-pub(super) const MAX_LINE: usize = 4_096;
-/// Bytes of a stream that may pass before its first start line.
-const MAX_UNPROVEN: usize = 4_096;
 /// The methods of RFC 3261 and its extensions.
 const METHODS: [&[u8]; 14] = [
     b"INVITE",
@@ -255,5 +249,3 @@ const METHODS: [&[u8]; 14] = [
     b"MESSAGE",
     b"UPDATE",
 ];
-/// The longest header name that is waited for.
-const MAX_NAME: usize = 64;

@@ -3,6 +3,7 @@
 use super::framing::Lines;
 use super::reader::{Foreign, Speaks, Step};
 use super::ws_stream::WsStream;
+use crate::limits;
 
 /// An HTTP head that isn't whole yet.
 #[derive(Default)]
@@ -13,7 +14,7 @@ pub(super) struct Upgrade {
 impl Upgrade {
     pub(super) fn step(&mut self, rest: &[u8]) -> Step {
         match self.lines.blank(rest) {
-            None if rest.len() > MAX_HEAD => Step::Foreign(Foreign::Unknown),
+            None if rest.len() > limits::HTTP_HEAD => Step::Foreign(Foreign::Unknown),
             None => Step::Wait,
             Some(end) if upgrades(rest.get(..end).unwrap_or(rest)) => {
                 Step::Become(Speaks::Ws(WsStream::default()), end)
@@ -45,5 +46,3 @@ fn is_upgrade(line: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"Upgrade")
         && value.split(|b| *b == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
-
-const MAX_HEAD: usize = 8_192;

@@ -9,10 +9,11 @@
 //! | `Ws` | an upgrade, or a frame that starts like SIP |
 
 use super::demux::{Ends, Sink};
-use super::framing::{Lines, MAX_LINE, MAX_MESSAGE, Sip, header_follows};
+use super::framing::{Lines, Sip, header_follows};
 use super::hep_stream::HepStream;
 use super::http::{Upgrade, is_http};
 use super::ws_stream::{WsStream, starts_sip};
+use crate::limits;
 use crate::wire::hep;
 use crate::wire::sip::looks_like_start;
 
@@ -142,7 +143,7 @@ pub(super) fn opening_of(segment: &[u8]) -> Option<Speaks> {
         if segment.first_chunk().and_then(hep::stated_len).is_some() {
             return Some(Speaks::Hep(HepStream::default()));
         }
-        let end = Lines::default().peek(segment.get(..MAX_LINE).unwrap_or(segment))?;
+        let end = Lines::default().peek(segment.get(..limits::TCP_LINE).unwrap_or(segment))?;
         let (line, after) = segment.split_at_checked(end)?;
         let starts = looks_like_start(line) && header_follows(after) == Some(true);
         return starts.then(|| Speaks::Sip(Sip::new()));
@@ -167,7 +168,7 @@ fn open(lines: &mut Lines, rest: &[u8]) -> Step {
         Some(false) => {}
     }
     match lines.peek(rest) {
-        None if rest.len() > MAX_LINE => Step::Foreign(Foreign::Unknown),
+        None if rest.len() > limits::TCP_LINE => Step::Foreign(Foreign::Unknown),
         None => Step::Wait,
         Some(end) if is_http(rest.get(..end).unwrap_or(rest)) => {
             Step::Become(Speaks::Http(Upgrade::default()), 0)
@@ -177,4 +178,4 @@ fn open(lines: &mut Lines, rest: &[u8]) -> Step {
 }
 
 /// Nothing waits for more than a WebSocket frame with the longest message.
-const MAX_REST: usize = MAX_MESSAGE + 14;
+const MAX_REST: usize = limits::MESSAGE + 14;

@@ -12,6 +12,7 @@ use super::demux::{Ends, Sink};
 use super::pieces::Pieces;
 use super::reader::{Foreign, Reader, opening_of};
 use super::table::{Keyed, Table};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::frame::Tcp;
 use crate::wire::packet::FrameRef;
@@ -58,7 +59,7 @@ impl Streams {
     #[inline]
     pub(super) fn expire(&mut self, sink: &mut Sink<'_>) {
         while let Some(&(due, ends)) = self.gaps.front() {
-            if due > sink.at && self.gaps.len() <= 2 * MAX_STREAMS {
+            if due > sink.at && self.gaps.len() <= 2 * limits::TCP_STREAMS {
                 return;
             }
             self.gaps.pop_front();
@@ -154,7 +155,7 @@ impl Streams {
         sink.counters.tcp_tls += u64::from(foreign == Foreign::Tls);
         self.forget(ends);
         self.foreign.insert(ends, ());
-        if self.foreign.len() > MAX_FOREIGN
+        if self.foreign.len() > limits::TCP_FOREIGN
             && let Some((&oldest, ())) = self.foreign.oldest()
         {
             self.foreign.remove(&oldest);
@@ -169,7 +170,7 @@ impl Streams {
 
     /// Forgets idle streams until the rest fits, but not the one just used.
     fn shrink(&mut self, used: Ends, sink: &mut Sink<'_>) {
-        while self.open.len() > MAX_STREAMS || self.held > MAX_HELD {
+        while self.open.len() > limits::TCP_STREAMS || self.held > limits::TCP_HELD {
             let Some((&oldest, _)) = self.open.oldest() else { return };
             if oldest == used && self.open.len() == 1 {
                 return;
@@ -274,7 +275,7 @@ impl Stream {
 
     /// Keeps the stream within its memory, and closes it at its end.
     fn bound(&mut self, ends: Ends, sink: &mut Sink<'_>) -> Result<(), Foreign> {
-        while self.held() > MAX_STREAM && self.ahead.start().is_some() {
+        while self.held() > limits::TCP_STREAM_HELD && self.ahead.start().is_some() {
             self.skip_gap(ends, sink)?;
         }
         if self.fin.is_some_and(|fin| self.next >= fin) {
@@ -341,10 +342,6 @@ impl Stream {
 }
 
 const PATIENCE: Span = Span::from_secs(2);
-const MAX_STREAMS: usize = 4_096;
-const MAX_FOREIGN: usize = 16_384;
-const MAX_STREAM: usize = 256 << 10;
-const MAX_HELD: usize = 16 << 20;
 /// How far a segment may be from the next byte before it belongs to something else.
 const MAX_DISTANCE: i64 = 1 << 20;
 const ORIGIN: u64 = 1 << 40;
@@ -397,8 +394,8 @@ mod tests {
             let mut tcp = data(1_000 + ahead, &head);
             (tcp.syn, tcp.fin, tcp.rst) = (dice.roll(50) == 0, dice.roll(40) == 0, dice.roll(200) == 0);
             push(&mut streams, &mut counters, n / 20, u16::try_from(dice.roll(9_000)).unwrap(), &tcp);
-            assert!(streams.held <= MAX_HELD && streams.open.len() <= MAX_STREAMS);
-            assert!(streams.gaps.len() <= 2 * MAX_STREAMS + 1);
+            assert!(streams.held <= limits::TCP_HELD && streams.open.len() <= limits::TCP_STREAMS);
+            assert!(streams.gaps.len() <= 2 * limits::TCP_STREAMS + 1);
             if n % 1_000 == 0 {
                 assert_eq!(streams.held, streams.audit());
             }
@@ -411,14 +408,14 @@ mod tests {
         let (mut streams, mut counters) = (Streams::new(Keyed::new(1)), Counters::default());
         for n in 0..2_000 {
             push(&mut streams, &mut counters, 0, 1, &data(10 + n * 2_000, &[b'x'; 1_000]));
-            assert!(streams.held <= STREAM_COST + MAX_STREAM + 4_096, "{}", streams.held);
+            assert!(streams.held <= STREAM_COST + limits::TCP_STREAM_HELD + 4_096, "{}", streams.held);
         }
     }
 
     #[test]
     fn the_stream_idle_longest_goes_first() {
         let (mut streams, mut counters) = (Streams::new(Keyed::new(1)), Counters::default());
-        let most = u16::try_from(MAX_STREAMS).unwrap();
+        let most = u16::try_from(limits::TCP_STREAMS).unwrap();
         for port in 0..most {
             push(&mut streams, &mut counters, 0, port, &data(1, b"INVITE"));
         }
@@ -435,7 +432,7 @@ mod tests {
         for port in 0..20_000 {
             push(&mut streams, &mut counters, 0, port, &data(1, b"\x17\x03\x03\x00\x40"));
         }
-        assert_eq!((streams.foreign.len(), streams.open.len(), streams.held), (MAX_FOREIGN, 0, 0));
+        assert_eq!((streams.foreign.len(), streams.open.len(), streams.held), (limits::TCP_FOREIGN, 0, 0));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! SIP messages from WebSocket frames (RFC 7118): one message each, possibly in several frames.
 
 use super::demux::{Ends, Sink};
-use super::framing::MAX_MESSAGE;
 use super::reader::Step;
+use crate::limits;
 use crate::wire::packet::Transport;
 use crate::wire::ws::{self, Header, Opcode};
 
@@ -67,13 +67,13 @@ impl WsStream {
             return false;
         }
         let held = if first { 0 } else { self.message.len() as u64 };
-        let fits = held.saturating_add(header.payload_len) <= MAX_MESSAGE as u64;
+        let fits = held.saturating_add(header.payload_len) <= limits::MESSAGE as u64;
         if fits && !header.extended && header.opcode != Opcode::Reserved {
             return true;
         }
         sink.counters.ws_dropped += 1;
         (self.open, self.message) = (false, Vec::new());
-        self.astray = header.opcode == Opcode::Reserved || header.payload_len > MAX_SKIP;
+        self.astray = header.opcode == Opcode::Reserved || header.payload_len > limits::WS_SKIPPED;
         false
     }
 
@@ -107,7 +107,7 @@ pub(super) fn starts_sip(bytes: &[u8]) -> Option<bool> {
         return Some(false);
     }
     let header = ws::header(bytes)?;
-    if header.payload_len < 16 || header.payload_len > MAX_MESSAGE as u64 {
+    if header.payload_len < 16 || header.payload_len > limits::MESSAGE as u64 {
         return Some(false);
     }
     let mut start: [u8; 16] = *bytes.get(header.header_len..)?.first_chunk()?;
@@ -117,6 +117,3 @@ pub(super) fn starts_sip(bytes: &[u8]) -> Option<bool> {
     let method = start.iter().take_while(|b| b.is_ascii_uppercase()).count();
     Some(start.starts_with(b"SIP/2.0 ") || (method >= 3 && start.get(method) == Some(&b' ')))
 }
-
-/// A frame longer than this is taken for a misread header.
-const MAX_SKIP: u64 = 1 << 20;

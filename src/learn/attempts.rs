@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use siphasher::sip::SipHasher13;
 
 use super::attempt::{Attempt, Link, Reading};
+use crate::limits;
 use crate::settings::{Profile, Sender};
 use crate::time::Span;
 use crate::wire::facts::Reader;
@@ -101,7 +102,7 @@ impl Attempts {
         let (src, dst) = (datagram.src.ip().to_canonical(), datagram.dst.ip().to_canonical());
         let ends = if message.status().is_some() { (dst, src) } else { (src, dst) };
         let other = self.all.get(n).and_then(|attempt| alias((attempt.src, attempt.dst), ends));
-        self.aliases.extend(other.filter(|_| self.aliases.len() < MOST_ALIASES));
+        self.aliases.extend(other.filter(|_| self.aliases.len() < limits::LEARNT_ALIASES));
         other.map(|_| n)
     }
 
@@ -109,7 +110,7 @@ impl Attempts {
         if self.by_hop.contains_key(&keys.hop) {
             return;
         }
-        if self.all.len() >= MOST {
+        if self.all.len() >= limits::LEARNT_ATTEMPTS {
             self.beyond += 1;
             return;
         }
@@ -140,7 +141,7 @@ impl Attempts {
         let first = *self.by_transaction.get(&keys.transaction)?;
         let same = self.all.get(first)?;
         let other = alias((same.src, same.dst), (attempt.src, attempt.dst))?;
-        self.aliases.extend(Some(other).filter(|_| self.aliases.len() < MOST_ALIASES));
+        self.aliases.extend(Some(other).filter(|_| self.aliases.len() < limits::LEARNT_ALIASES));
         Some(first)
     }
 
@@ -231,12 +232,6 @@ fn hashed(seed: u64, parts: &[&[u8]]) -> u64 {
     }
     hasher.hash(&bytes)
 }
-
-/// So many attempts are kept.
-const MOST: usize = 100_000;
-
-/// So many pairs of addresses of one host.
-const MOST_ALIASES: usize = 256;
 
 /// Among so many of the newest that a host got the one it sends on is looked for.
 const MOST_RECENT: usize = 256;

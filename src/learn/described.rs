@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits;
 use crate::wire::rtp::Codec;
 use crate::wire::sdp::{Media, Sdp};
 use crate::wire::sip::Message;
@@ -25,7 +26,7 @@ impl Described {
         self.answers += 1;
         self.encrypted += u64::from(is_savp(&audio));
         if let Some(name) = codec(&audio)
-            && (self.codecs.len() < MOST_CODECS || self.codecs.contains_key(&name))
+            && (self.codecs.len() < limits::LEARNT_CODECS || self.codecs.contains_key(&name))
         {
             *self.codecs.entry(name).or_default() += 1;
         }
@@ -58,6 +59,3 @@ fn is_plain(name: &str) -> bool {
 
 /// The payload type of G.729 (RFC 3551 6).
 const G729: u8 = 18;
-
-/// So many codecs are told apart.
-const MOST_CODECS: usize = 32;

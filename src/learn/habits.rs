@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::attempt::{Attempt, Shape, User};
 use super::roles::{Role, Roles};
 use super::tree::Trees;
+use crate::limits;
 use crate::time::Span;
 
 /// Counts over all calls from the trunk.
@@ -102,7 +103,7 @@ impl Habits {
         match (from, to) {
             (Some(Role::Trunk), Some(Role::Pbx)) => {
                 self.inbound += 1;
-                if self.lines.len() < MOST_LINES || self.lines.contains_key(&root.called) {
+                if self.lines.len() < limits::LEARNT_LINES || self.lines.contains_key(&root.called) {
                     *self.lines.entry(root.called.clone()).or_default() += 1;
                 }
                 if root.answered.is_some() {
@@ -122,7 +123,7 @@ impl Habits {
 
     fn unclear(&mut self, root: &Attempt) {
         let pair = (root.src, root.dst);
-        if self.unclear.len() >= MOST_PAIRS && !self.unclear.contains_key(&pair) {
+        if self.unclear.len() >= limits::LEARNT_PAIRS && !self.unclear.contains_key(&pair) {
             return;
         }
         let unclear = self.unclear.entry(pair).or_default();
@@ -182,12 +183,6 @@ const GIVING_UP: Span = Span::from_millis(700);
 
 /// A CANCEL may cross the answer it is sent for.
 const CROSSING: Span = Span::from_millis(500);
-
-/// So many numbers of the business are told apart.
-const MOST_LINES: usize = 10_000;
-
-/// So many pairs of hosts are asked about.
-const MOST_PAIRS: usize = 1_000;
 
 /// So many numbers are shown of each.
 const MOST_SHOWN: usize = 4;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::attempt::User;
+use crate::limits;
 use crate::settings::{Profile, recognise};
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{HeaderName, Message, Method};
@@ -36,14 +37,14 @@ impl Hosts {
     /// Takes one message; `profiles` are the makes it may be of.
     pub fn message(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, profiles: &[Profile]) {
         let (src, dst) = (datagram.src.ip().to_canonical(), datagram.dst.ip().to_canonical());
-        if self.by_addr.len() >= MOST_HOSTS && !self.by_addr.contains_key(&src) {
+        if self.by_addr.len() >= limits::LEARNT_HOSTS && !self.by_addr.contains_key(&src) {
             self.beyond += 1;
             return;
         }
         let host = self.by_addr.entry(src).or_default();
         match (message.method(), message.status()) {
             (Method::Register, Some(200..=299)) => host.registers(dst, message),
-            (Method::Options, Some(200..=299)) if host.pinged_by.len() < MOST_PEERS => {
+            (Method::Options, Some(200..=299)) if host.pinged_by.len() < limits::LEARNT_PEERS => {
                 host.pinged_by.insert(dst);
             }
             _ => {}
@@ -82,11 +83,11 @@ impl Host {
 
     fn registers(&mut self, client: IpAddr, message: &Message<'_>) {
         let gone = message.header(HeaderName::Expires) == Some(b"0") || message.contact().is_none();
-        if gone || (self.registered.len() >= MOST_PEERS && !self.registered.contains_key(&client)) {
+        if gone || (self.registered.len() >= limits::LEARNT_PEERS && !self.registered.contains_key(&client)) {
             return;
         }
         let users = self.registered.entry(client).or_default();
-        if let Some(to) = message.to().filter(|_| users.len() < MOST_USERS) {
+        if let Some(to) = message.to().filter(|_| users.len() < limits::LEARNT_USERS) {
             users.insert(User::read(to.uri().user()));
         }
     }
@@ -115,15 +116,6 @@ fn short(raw: &[u8]) -> String {
 
 /// Profiles of what stands before a PBX.
 const NO_PBX: [&str; 4] = ["generic", "trunks", "kamailio-opensips", "teams-sbc"];
-
-/// So many hosts are told apart.
-const MOST_HOSTS: usize = 10_000;
-
-/// So many peers of one host.
-const MOST_PEERS: usize = 2_000;
-
-/// So many users that one peer registers.
-const MOST_USERS: usize = 16;
 
 /// So many messages of a host are looked at for its make.
 const MOST_LOOKED: u32 = 64;

@@ -4,6 +4,8 @@
 //! level for so long that no speaker does. What sounded while the noise was unknown and proves to be noise is
 //! taken back. Whether a run is speech, music or a tone isn't known here.
 
+use crate::limits;
+
 /// A stretch of time in ticks of 10 ms; `end` is the first tick after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -25,7 +27,7 @@ impl Run {
     }
 }
 
-/// What was heard on one side so far. Bounded: of more than `MAX_RUNS` runs the closest two become one.
+/// What was heard on one side so far. Bounded: of more than `limits::SPEECH_RUNS` runs the closest two become one.
 #[derive(Clone, Debug)]
 pub struct Activity {
     runs: Vec<Run>,
@@ -104,7 +106,7 @@ impl Activity {
     }
 
     fn keep(&mut self, run: Run) {
-        if self.runs.len() >= MAX_RUNS {
+        if self.runs.len() >= limits::SPEECH_RUNS {
             self.join_closest();
         }
         self.runs.push(run);
@@ -208,8 +210,6 @@ const WINDOW: u8 = 150;
 const STEADY_BAND: u8 = 5;
 const STEADY_TICKS: usize = 40;
 
-const MAX_RUNS: usize = 96;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +278,7 @@ mod tests {
                 activity.hear(n * 60 + tick, if tick < 20 { 20 } else { 80 }, false);
             }
         }
-        assert!(activity.runs.len() <= MAX_RUNS);
+        assert!(activity.runs.len() <= limits::SPEECH_RUNS);
         assert!(activity.runs().next().expect("runs").start <= 60);
         assert!(activity.runs().last().expect("runs").end >= 999 * 60);
     }

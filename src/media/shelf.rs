@@ -4,11 +4,12 @@
 //! the oldest out. A place nothing came for goes out empty.
 
 use super::sound::Sound;
+use crate::limits;
 
 /// The 640 ms in which packets may change places.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-    places: [Option<Sound>; PLACES as usize],
+    places: [Option<Sound>; limits::SHELF as usize],
     /// The tick that leaves next; `None` before the first one came.
     next: Option<u32>,
 }
@@ -25,7 +26,7 @@ pub enum Left {
 impl Shelf {
     /// An empty shelf.
     pub fn new() -> Shelf {
-        Shelf { places: [None; PLACES as usize], next: None }
+        Shelf { places: [None; limits::SHELF as usize], next: None }
     }
 
     /// Puts a tick's sound on its place and hands on what has to leave; a tick that has left stays as it was.
@@ -34,11 +35,11 @@ impl Shelf {
         if tick < next {
             return;
         }
-        let end = next.saturating_add(PLACES);
+        let end = next.saturating_add(limits::SHELF);
         if tick >= end {
-            self.leave_before(tick.saturating_sub(PLACES - 1), leave);
+            self.leave_before(tick.saturating_sub(limits::SHELF - 1), leave);
         }
-        if let Some(place) = self.places.get_mut((tick % PLACES) as usize) {
+        if let Some(place) = self.places.get_mut((tick % limits::SHELF) as usize) {
             *place = Some(sound);
         }
     }
@@ -46,27 +47,25 @@ impl Shelf {
     /// Hands on everything that is left.
     pub fn clear(&mut self, leave: &mut impl FnMut(Left)) {
         if let Some(next) = self.next {
-            self.leave_before(next.saturating_add(PLACES), leave);
+            self.leave_before(next.saturating_add(limits::SHELF), leave);
         }
     }
 
     fn leave_before(&mut self, end: u32, leave: &mut impl FnMut(Left)) {
         let Some(start) = self.next else { return };
         self.next = Some(end);
-        for tick in start..end.min(start.saturating_add(PLACES)) {
-            match self.places.get_mut((tick % PLACES) as usize).and_then(Option::take) {
+        for tick in start..end.min(start.saturating_add(limits::SHELF)) {
+            match self.places.get_mut((tick % limits::SHELF) as usize).and_then(Option::take) {
                 Some(sound) => leave(Left::Sound(tick, sound)),
                 None => leave(Left::Nothing(tick, 1)),
             }
         }
-        let beyond = start.saturating_add(PLACES);
+        let beyond = start.saturating_add(limits::SHELF);
         if end > beyond {
             leave(Left::Nothing(beyond, end - beyond));
         }
     }
 }
-
-const PLACES: u32 = 64;
 
 /// What may still come from before the first packet seen, in ticks.
 const SLACK: u32 = 20;

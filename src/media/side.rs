@@ -8,6 +8,7 @@ use super::placement::{Place, Placement};
 use super::shelf::{Left, Shelf};
 use super::sound::{MAX_STRETCH, SILENT, Sound};
 use super::tone::{Tone, Tones, is_digit};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::g711;
 use crate::wire::g722::G722;
@@ -114,7 +115,7 @@ impl Side {
     /// Decodes and listens, 20 ms at a time; what is shorter than 5 ms is left out.
     fn decode(&mut self, tick: u32, payload: &[u8], mut sample: impl FnMut(u8) -> i16) {
         let mut room = [0.0_f32; MAX_STRETCH];
-        let payload = payload.get(..MAX_PAYLOAD).unwrap_or(payload);
+        let payload = payload.get(..limits::SOUND).unwrap_or(payload);
         for (n, bytes) in (0..).zip(payload.chunks(MAX_STRETCH)) {
             for (place, &byte) in room.iter_mut().zip(bytes) {
                 *place = f32::from(sample(byte));
@@ -136,7 +137,7 @@ impl Side {
 
     /// A digit is a timestamp (RFC 4733 2.2.2), however many packets tell of it.
     fn event(&mut self, tick: u32, timestamp: u32) {
-        if self.event != Some(timestamp) && self.events.len() < MAX_EVENTS {
+        if self.event != Some(timestamp) && self.events.len() < limits::KEYS_PRESSED {
             self.events.push(tick);
         }
         self.event = Some(timestamp);
@@ -193,13 +194,8 @@ const TICKS_A_STRETCH: u32 = 2;
 /// The shortest stretch that is listened to, in samples.
 const SHORTEST_STRETCH: usize = 40;
 
-/// The most of a packet that is listened to, in bytes: 200 ms.
-const MAX_PAYLOAD: usize = 1_600;
-
 /// What is left beside a tone and is shorter is its edge, in ticks.
 const SHORTEST_REST: u32 = 8;
 
 /// Ticks beyond a day are no call.
 const LONGEST_CALL: u32 = 8_640_000;
-
-const MAX_EVENTS: usize = 32;

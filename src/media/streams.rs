@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use rtp_rs::RtpReader;
 use siphasher::sip::SipHasher13;
 
+use crate::limits;
 use crate::wire::packet::Datagram;
 
-/// The streams heard so far. Bounded: once `MAX_STREAMS` are known, new ones are only counted as packets.
+/// The streams heard so far. Bounded: once `limits::RTP_STREAMS` are known, new ones are only counted as packets.
 #[derive(Debug)]
 pub struct Streams {
     known: HashSet<Stream, Keyed>,
@@ -39,7 +40,7 @@ impl Streams {
     /// Hears one packet that may be RTP.
     pub fn hear(&mut self, datagram: &Datagram<'_>) {
         let rtcp = datagram.payload.get(1).is_some_and(|kind| RTCP.contains(kind));
-        if rtcp || self.known.len() >= MAX_STREAMS {
+        if rtcp || self.known.len() >= limits::RTP_STREAMS {
             return;
         }
         if let Ok(packet) = RtpReader::new(datagram.payload) {
@@ -65,5 +66,3 @@ impl BuildHasher for Keyed {
 
 /// Packet types of RTCP where RTP has marker and payload type (RFC 5761 4).
 const RTCP: std::ops::RangeInclusive<u8> = 192..=223;
-
-const MAX_STREAMS: usize = 16_384;

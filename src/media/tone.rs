@@ -7,6 +7,7 @@
 
 use super::activity::Run;
 use super::sound::Pitch;
+use crate::limits;
 
 /// A stretch of one pitch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Tones {
 
     fn close(&mut self) {
         if let Some(tone) = self.open.take().and_then(Open::kept) {
-            if self.tones.len() >= MAX_TONES {
+            if self.tones.len() >= limits::TONES {
                 self.tones.remove(0);
             }
             self.tones.push(tone);
@@ -172,8 +173,6 @@ const LONGEST_BEEP: u32 = 105;
 const LOWEST: u16 = 290;
 const HIGHEST: u16 = 1_530;
 
-const MAX_TONES: usize = 48;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +254,6 @@ mod tests {
     #[test]
     fn the_oldest_tones_go_first() {
         let melody: Vec<_> = (0..200).map(|n| (10, hz(400 + n % 2 * 300))).collect();
-        assert_eq!(tones(&melody).len(), MAX_TONES + 1);
+        assert_eq!(tones(&melody).len(), limits::TONES + 1);
     }
 }

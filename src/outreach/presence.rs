@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{CallKey, CallSeen, Direction};
+use crate::limits;
 use crate::phone::Party;
 use crate::rules::line;
 use crate::settings::Settings;
@@ -35,7 +36,7 @@ impl Presence {
             self.join(&parties);
             return self.leave(before);
         }
-        if self.calls.len() < MAX_CALLS {
+        if self.calls.len() < limits::CALLS_WATCHED {
             let calendar = calendar(settings, seen);
             let load = calendar.as_ref().map_or(1, |id| {
                 let count = self.calendars.entry(id.clone()).or_default();
@@ -116,6 +117,3 @@ fn discount<K: Ord + ?Sized, O: Ord + std::borrow::Borrow<K>>(
     }
     last
 }
-
-/// More calls than this at once are not watched.
-const MAX_CALLS: usize = 100_000;

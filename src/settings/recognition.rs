@@ -3,6 +3,7 @@
 use regex_lite::Regex;
 
 use super::Profile;
+use crate::limits;
 
 /// Signs of a make in one message. One that fits is enough; see [`Recognition::weight`].
 #[derive(Clone, Debug, Default)]
@@ -94,13 +95,11 @@ fn fits_any(patterns: &[Regex], text: &str) -> bool {
 
 /// No pattern is asked about more than this; linear as it is, a value may be 64 KB.
 fn short(text: &str) -> &str {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(limits::PATTERN_BYTES) {
         Some((end, _)) => text.get(..end).unwrap_or_default(),
         None => text,
     }
 }
-
-const LONGEST: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::capture::{Capture, Refusal, Step};
 use super::{folder, one_line};
+use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::packet::TapId;
 
@@ -134,7 +135,7 @@ impl Run {
     }
 
     fn check(&self) -> Result<(), InputError> {
-        if self.captures.len() > MAX_CAPTURES {
+        if self.captures.len() > limits::CAPTURES {
             return Err(InputError::TooMany { captures: self.captures.len() });
         }
         Ok(())
@@ -227,7 +228,7 @@ impl fmt::Display for InputError {
                 write!(f, "{}: empty; let the capture run until packets were written", show(path))
             }
             InputError::TooMany { captures } => {
-                write!(f, "{captures} captures in one run, at most {MAX_CAPTURES}; give them in parts")
+                write!(f, "{captures} captures in one run, at most {}; give them in parts", limits::CAPTURES)
             }
         }
     }
@@ -259,9 +260,6 @@ fn number<'a>(names: impl Iterator<Item = &'a mut String>) {
         }
     }
 }
-
-/// As many as a [`TapId`] can number.
-const MAX_CAPTURES: usize = 1 << 16;
 
 /// Enough for the headers and the first packet of most captures; it grows where it is not.
 const LOOK_BUFFER: usize = 4 * 1024;

@@ -5,6 +5,7 @@
 
 use super::capture::{Broken, Head, cut, ended};
 use super::window::Window;
+use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::pcap::Order;
 use crate::wire::pcapng::{self, BlockStart, Interface, PacketBlock};
@@ -60,7 +61,7 @@ impl Section {
             self.order = pcapng::section_order(bytes)?;
         }
         let start = BlockStart::parse(self.order, bytes)?;
-        if start.is_read() && start.len > pcapng::MAX_BLOCK {
+        if start.is_read() && start.len > limits::PCAPNG_BLOCK {
             return Err(pcapng::Fault::LongBlock(start.len));
         }
         Ok(start)
@@ -105,7 +106,7 @@ impl Section {
     }
 
     fn describe(&mut self, body: &[u8]) -> Result<(), pcapng::Fault> {
-        if self.interfaces.len() == pcapng::MAX_INTERFACES {
+        if self.interfaces.len() == limits::PCAPNG_INTERFACES {
             return Err(pcapng::Fault::ManyInterfaces);
         }
         self.interfaces.push(Interface::parse(self.order, body)?);

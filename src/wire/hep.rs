@@ -7,13 +7,11 @@
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::limits;
 use crate::time::Timestamp;
 
 /// The protocol type of SIP.
 pub const SIP: u8 = 1;
-
-/// Most bytes a compressed payload may unfold to.
-pub const MAX_INFLATED: usize = 65_536;
 
 /// One HEP3 message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +68,7 @@ pub enum Bad {
     NoAddresses,
     /// No payload.
     NoPayload,
-    /// The payload doesn't unfold, or to more than [`MAX_INFLATED`] bytes.
+    /// The payload doesn't unfold, or to more than [`limits::HEP_INFLATED`] bytes.
     Inflate,
 }
 
@@ -118,14 +116,14 @@ pub fn decode(bytes: &[u8]) -> Result<Hep<'_>, Bad> {
 /// # Errors
 /// `Inflate` if it is damaged or too large.
 pub fn inflate(packed: &[u8]) -> Result<Vec<u8>, Bad> {
-    let most = MAX_INFLATED as u64 + 1;
+    let most = limits::HEP_INFLATED as u64 + 1;
     let mut plain = Vec::new();
     let read = match packed {
         [0x1f, 0x8b, ..] => flate2::bufread::GzDecoder::new(packed).take(most).read_to_end(&mut plain),
         _ => flate2::bufread::ZlibDecoder::new(packed).take(most).read_to_end(&mut plain),
     };
     match read {
-        Ok(n) if n <= MAX_INFLATED => Ok(plain),
+        Ok(n) if n <= limits::HEP_INFLATED => Ok(plain),
         _ => Err(Bad::Inflate),
     }
 }

@@ -7,10 +7,8 @@
 use std::fmt;
 
 use super::packet::LinkType;
+use crate::limits;
 use crate::time::Timestamp;
-
-/// The most bytes a packet may have, as in libpcap; a record that says more is damage, not an allocation.
-pub const MAX_PACKET: u32 = 262_144;
 
 /// The length of a file header in bytes.
 pub const FILE_HEADER: usize = 24;
@@ -39,7 +37,7 @@ pub struct Header {
 pub struct Record {
     /// When the packet was captured.
     pub at: Timestamp,
-    /// How many bytes of it follow; at most [`MAX_PACKET`].
+    /// How many bytes of it follow; at most [`limits::PACKET`].
     pub captured: usize,
     /// Its length on the wire in bytes, never less than `captured`.
     pub wire_len: u32,
@@ -54,7 +52,7 @@ pub enum Fault {
     Magic,
     /// A major version other than 2.
     Version(u16),
-    /// The record says it has more than [`MAX_PACKET`] bytes.
+    /// The record says it has more than [`limits::PACKET`] bytes.
     TooLong(u32),
 }
 
@@ -88,7 +86,7 @@ impl Header {
     pub fn record(&self, bytes: &[u8]) -> Result<Record, Fault> {
         let head = bytes.first_chunk::<16>().ok_or(Fault::Cut)?;
         let [secs, fraction, captured, wire_len] = words(self.order, head);
-        if captured > MAX_PACKET {
+        if captured > limits::PACKET {
             return Err(Fault::TooLong(captured));
         }
         let micros = if self.nanos { fraction / 1_000 } else { fraction };
@@ -146,7 +144,7 @@ impl fmt::Display for Fault {
             Fault::Cut => write!(f, "header is cut"),
             Fault::Magic => write!(f, "not a pcap header"),
             Fault::Version(major) => write!(f, "pcap version {major}, only 2 is known"),
-            Fault::TooLong(says) => write!(f, "record says {says} bytes, more than {MAX_PACKET}"),
+            Fault::TooLong(says) => write!(f, "record says {says} bytes, more than {}", limits::PACKET),
         }
     }
 }

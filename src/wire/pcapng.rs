@@ -7,7 +7,8 @@
 use std::fmt;
 
 use super::packet::LinkType;
-use super::pcap::{MAX_PACKET, Order};
+use super::pcap::Order;
+use crate::limits;
 use crate::time::{Span, Timestamp};
 
 /// The type of a section header block, the same in both byte orders.
@@ -20,12 +21,6 @@ pub const OBSOLETE: u32 = 2;
 pub const SIMPLE: u32 = 3;
 /// The type of an enhanced packet block.
 pub const ENHANCED: u32 = 6;
-
-/// The longest block that is read in bytes; a longer one of a type that is skipped may have any length.
-pub const MAX_BLOCK: u32 = 1 << 20;
-
-/// The most interfaces a section may have.
-pub const MAX_INTERFACES: usize = 65_536;
 
 /// How many bytes tell the byte order and length of a section header block.
 pub const SECTION_START: usize = 12;
@@ -76,15 +71,15 @@ pub enum Fault {
     Length(u32),
     /// The length at the block's end differs from the one at its start.
     Lengths(u32, u32),
-    /// The block is longer than [`MAX_BLOCK`].
+    /// The block is longer than [`limits::PCAPNG_BLOCK`].
     LongBlock(u32),
-    /// The packet says it has more than [`MAX_PACKET`] bytes.
+    /// The packet says it has more than [`limits::PACKET`] bytes.
     LongPacket(u32),
     /// The packet says it has more bytes than its block.
     Overrun(u32),
     /// The packet names an interface its section has not described.
     NoInterface(u32),
-    /// The section has more than [`MAX_INTERFACES`] interfaces.
+    /// The section has more than [`limits::PCAPNG_INTERFACES`] interfaces.
     ManyInterfaces,
     /// An option of an interface runs over its block.
     BadOption(u16),
@@ -217,11 +212,15 @@ impl fmt::Display for Fault {
             Fault::Version(major) => write!(f, "pcapng version {major}, only 1 is known"),
             Fault::Length(says) => write!(f, "block says {says} bytes, not a multiple of 4 from 12 up"),
             Fault::Lengths(first, last) => write!(f, "block says {first} bytes, at its end {last}"),
-            Fault::LongBlock(says) => write!(f, "block says {says} bytes, more than {MAX_BLOCK}"),
-            Fault::LongPacket(says) => write!(f, "packet says {says} bytes, more than {MAX_PACKET}"),
+            Fault::LongBlock(says) => {
+                write!(f, "block says {says} bytes, more than {}", limits::PCAPNG_BLOCK)
+            }
+            Fault::LongPacket(says) => write!(f, "packet says {says} bytes, more than {}", limits::PACKET),
             Fault::Overrun(says) => write!(f, "packet says {says} bytes, more than its block has"),
             Fault::NoInterface(id) => write!(f, "packet of interface {id}, which is not described"),
-            Fault::ManyInterfaces => write!(f, "more than {MAX_INTERFACES} interfaces in a section"),
+            Fault::ManyInterfaces => {
+                write!(f, "more than {} interfaces in a section", limits::PCAPNG_INTERFACES)
+            }
             Fault::BadOption(code) => write!(f, "interface option {code} is longer than its block"),
         }
     }
@@ -267,7 +266,7 @@ const IF_TSOFFSET: u16 = 14;
 
 #[inline]
 fn packet(mut read: PacketBlock<'_>, captured: u32) -> Result<PacketBlock<'_>, Fault> {
-    if captured > MAX_PACKET {
+    if captured > limits::PACKET {
         return Err(Fault::LongPacket(captured));
     }
     read.bytes = read.bytes.get(..captured as usize).ok_or(Fault::Overrun(captured))?;

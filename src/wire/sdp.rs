@@ -11,15 +11,7 @@ use smallvec::SmallVec;
 
 use super::addr;
 use super::find::{LineEnds, near};
-
-/// How many media sections are read; more are counted.
-pub const MAX_MEDIA: usize = 8;
-
-/// How many formats of one `m=` line are read.
-pub const MAX_FORMATS: usize = 64;
-
-/// How many `a=rtpmap` of one section are read.
-pub const MAX_MAPS: usize = 32;
+use crate::limits;
 
 /// A session description, borrowed from the body it came in.
 #[derive(Clone, Debug)]
@@ -82,7 +74,7 @@ struct Section<'a> {
     /// The address of its first `c=` that has one.
     connection: Option<&'a [u8]>,
     /// Where in its lines the values of `a=rtpmap` start.
-    maps: [u16; MAX_MAPS],
+    maps: [u16; limits::SDP_MAPS],
     mapped: u8,
 }
 
@@ -112,7 +104,7 @@ impl<'a> Sdp<'a> {
         self.session.connection
     }
 
-    /// The media sections in order, the first [`MAX_MEDIA`]. An answer has the sections of its offer in the same
+    /// The media sections in order, the first [`limits::SDP_MEDIA`]. An answer has the sections of its offer in the same
     /// order (RFC 3264 section 6).
     pub fn media(&self) -> impl Iterator<Item = Media<'a>> + '_ {
         self.media.iter().map(|section| Media::read(*section, self.session))
@@ -145,9 +137,9 @@ impl<'a> Sdp<'a> {
         self.skipped.saturating_add(portless)
     }
 
-    /// How many media sections there are beyond [`MAX_MEDIA`].
+    /// How many media sections there are beyond [`limits::SDP_MEDIA`].
     pub fn unread_media(&self) -> usize {
-        self.sections.saturating_sub(MAX_MEDIA)
+        self.sections.saturating_sub(limits::SDP_MEDIA)
     }
 
     fn skip(&mut self, bad: bool) {
@@ -160,7 +152,7 @@ impl<'a> Sdp<'a> {
             let length = before.lines.len().saturating_sub(rest.len());
             before.lines = cut(before.lines, length).0;
         }
-        if self.media.len() < MAX_MEDIA {
+        if self.media.len() < limits::SDP_MEDIA {
             self.media.push(Section { lines: rest, media, ..Section::default() });
         }
         self.sections = self.sections.saturating_add(1);
@@ -208,9 +200,9 @@ impl<'a> Media<'a> {
         }
     }
 
-    /// The formats in the order of preference: payload types for RTP, words for others; the first [`MAX_FORMATS`].
+    /// The formats in the order of preference: payload types for RTP, words for others; the first [`limits::SDP_FORMATS`].
     pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        words(self.formats).take(MAX_FORMATS)
+        words(self.formats).take(limits::SDP_FORMATS)
     }
 
     /// The formats that are RTP payload types.
@@ -549,7 +541,7 @@ mod tests {
         let text: String =
             (0..20u16).map(|n| format!("m=audio {} RTP/AVP 0\r\na=label:{n}\r\n", 5000 + n)).collect();
         let sdp = Sdp::parse(text.as_bytes());
-        assert_eq!((sdp.media().count(), sdp.unread_media()), (MAX_MEDIA, 12));
+        assert_eq!((sdp.media().count(), sdp.unread_media()), (limits::SDP_MEDIA, 12));
         assert!(sdp.media().all(|media| media.attributes(b"label").count() == 1));
     }
 }

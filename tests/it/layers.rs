@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 /// A module, its layer, and what it may name beside the layers below and itself.
 const MODULES: &[(&str, u8, &[&str])] = &[
     ("time", 0, &["phone", "event", "settings"]),
+    ("limits", 0, &[]),
     ("phone", 0, &["time", "event", "settings"]),
     ("event", 0, &["time", "phone", "settings"]),
-    ("settings", 0, &["time", "phone", "event"]),
+    ("settings", 0, &["time", "phone", "event", "limits"]),
     ("wire", 1, &[]),
     ("flow", 2, &[]),
     ("call", 2, &["flow"]),

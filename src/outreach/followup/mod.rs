@@ -25,6 +25,7 @@ use crate::event::{
     Answer, CallPhase, CallSeen, CaseClosed, CaseOpened, Decision, Event, MessageState, Receipt, Review,
     Verdict,
 };
+use crate::limits;
 use crate::phone::Number;
 use crate::rules::Why;
 use crate::rules::decide::{self, CLASS, End, Route, Standing};
@@ -268,7 +269,7 @@ impl Followup {
     }
 
     fn make_room(&mut self, at: Timestamp, out: &mut Events) {
-        while self.cases.len() > MAX_CASES {
+        while self.cases.len() > limits::CASES {
             let Some(no) = self.cases.oldest() else { return };
             self.cancel(no, Why::Overload, at, out);
             self.close(no, Why::Overload, at, out);
@@ -319,5 +320,3 @@ const QUIET: Span = Span::from_secs(24 * 3_600);
 const KEPT: Span = Span::from_secs(72 * 3_600);
 /// Talk of so long means that the caller was reached, where no audio tells.
 const REACHED: Span = Span::from_secs(60);
-/// The oldest case gives way to a new one beyond this.
-const MAX_CASES: usize = 20_000;

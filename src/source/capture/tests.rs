@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::samples::{MICROS, MODIFIED, NANOS, Ng, Trickle, drain, open, pcap, read, simple_pcap};
 use super::*;
+use crate::limits;
 use crate::wire::pcap::Order;
 
 fn fault_of(file: &[u8]) -> (u64, String) {
@@ -126,7 +127,7 @@ fn an_absurd_record_length_is_damage_and_allocates_nothing() {
 
 #[test]
 fn the_largest_packet_allowed_is_read() {
-    let large = vec![7; pcap::MAX_PACKET as usize];
+    let large = vec![7; limits::PACKET as usize];
     let (seen, damage) = read(&simple_pcap(&[(1, 0, &large), (2, 0, b"next")]));
     assert_eq!((seen.len(), seen[0].3.len(), damage), (2, 262_144, None));
     let file = Ng::new(Order::Big).interface(1, 0, &[]).enhanced(0, 1, &large).enhanced(0, 2, b"next").bytes;
@@ -256,7 +257,7 @@ fn a_skipped_block_that_claims_four_gigabytes_is_damage_where_it_begins() {
 #[test]
 fn a_section_cannot_have_endless_interfaces() {
     let mut ng = Ng::new(Order::Little);
-    for _ in 0..pcapng::MAX_INTERFACES {
+    for _ in 0..limits::PCAPNG_INTERFACES {
         ng = ng.interface(1, 0, &[]);
     }
     assert_eq!(read(&ng.bytes), (vec![], None));
@@ -333,7 +334,7 @@ proptest! {
             let (seen, damage) = drain(&mut capture);
             prop_assert!(seen.len() as u64 <= len);
             prop_assert!(damage.is_none_or(|damage| damage.compressed || damage.offset <= len));
-            prop_assert!(capture.window.capacity() <= pcapng::MAX_BLOCK as usize);
+            prop_assert!(capture.window.capacity() <= limits::PCAPNG_BLOCK as usize);
         }
     }
 
@@ -349,6 +350,6 @@ proptest! {
         }
         let mut capture = open(file);
         drain(&mut capture);
-        prop_assert!(capture.window.capacity() <= pcapng::MAX_BLOCK as usize);
+        prop_assert!(capture.window.capacity() <= limits::PCAPNG_BLOCK as usize);
     }
 }

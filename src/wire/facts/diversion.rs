@@ -1,7 +1,8 @@
 //! Who was called before, by Diversion (RFC 5806) and History-Info (RFC 7044), and the mailbox that follows.
 
 use super::party::named;
-use super::{Diverted, MOST, Reader, text, values};
+use super::{Diverted, Reader, text, values};
+use crate::limits;
 use crate::settings::{DivertedFor, End, MailboxFrom};
 use crate::wire::sip::{HeaderName, Message, NameAddr, Reason, Uri, unescape};
 
@@ -32,7 +33,7 @@ fn diversions(message: &Message<'_>, reader: &Reader<'_>, header: &str) -> Chain
         let why = reason.map(|word| reasons.get(&word).copied().unwrap_or(DivertedFor::Other));
         named(&id.uri(), header).map(|found| (found.user, why))
     };
-    let mut chain: Chain = values(message, header).filter_map(one).take(MOST).collect();
+    let mut chain: Chain = values(message, header).filter_map(one).take(limits::PATTERN_VALUES).collect();
     chain.reverse();
     chain
 }
@@ -40,7 +41,8 @@ fn diversions(message: &Message<'_>, reader: &Reader<'_>, header: &str) -> Chain
 /// An entry diverts that has a Reason, or whose next has a cause, or, if that is enough, another user.
 fn history(message: &Message<'_>, reader: &Reader<'_>) -> Chain {
     let told = &reader.profile.diversion;
-    let entries: Vec<_> = message.values(HeaderName::HistoryInfo).map(NameAddr::parse).take(MOST).collect();
+    let entries: Vec<_> =
+        message.values(HeaderName::HistoryInfo).map(NameAddr::parse).take(limits::PATTERN_VALUES).collect();
     let user = |id: &NameAddr<'_>| named(&id.uri(), "History-Info").map(|found| found.user);
     let mut chain = Chain::new();
     for (n, entry) in entries.iter().enumerate() {

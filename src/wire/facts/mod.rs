@@ -13,6 +13,7 @@ pub use party::{called, caller};
 
 use serde::Serialize;
 
+use crate::limits;
 use crate::settings::{Elsewhere, HeaderPattern, KeyFrom, Profile, Quirk, Sender, Shown};
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{HeaderName, Message, Method, NameAddr};
@@ -140,7 +141,7 @@ fn may_fit(message: &Message<'_>, wanted: &HeaderPattern) -> bool {
 
 /// The values of a key that legs share.
 pub fn shared(message: &Message<'_>, key: &KeyFrom) -> Vec<String> {
-    let all = values(message, &key.header).take(MOST);
+    let all = values(message, &key.header).take(limits::PATTERN_VALUES);
     let found = all.filter_map(|value| match &key.param {
         None => Some(text(value)),
         Some(name) => parameter(value, name),
@@ -160,7 +161,7 @@ fn parameter(value: &[u8], name: &str) -> Option<String> {
 
 /// The Call-IDs that a Call-ID may be derived from: one without what is put before it, behind it, or both.
 pub fn within(message: &Message<'_>, profile: &Profile) -> Vec<String> {
-    let Some(call_id) = message.call_id().filter(|id| id.len() <= LONGEST).map(text) else {
+    let Some(call_id) = message.call_id().filter(|id| id.len() <= limits::PATTERN_BYTES).map(text) else {
         return Vec::new();
     };
     let cut = |id: &str, patterns: &[regex_lite::Regex]| {
@@ -189,15 +190,15 @@ fn connected(message: &Message<'_>) -> Option<Named> {
 
 fn values<'a>(message: &Message<'a>, header: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let known: Vec<&[u8]> = match HeaderName::read(header.as_bytes()) {
-        Some(name) => message.values(name).take(MOST).collect(),
-        None => message.named(header.as_bytes()).take(MOST).collect(),
+        Some(name) => message.values(name).take(limits::PATTERN_VALUES).collect(),
+        None => message.named(header.as_bytes()).take(limits::PATTERN_VALUES).collect(),
     };
     known.into_iter()
 }
 
-/// As text of at most `LONGEST` bytes, without control characters.
+/// As text of at most `limits::PATTERN_BYTES` bytes, without control characters.
 fn text(bytes: &[u8]) -> String {
-    let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
+    let bytes = bytes.get(..limits::PATTERN_BYTES).unwrap_or(bytes);
     String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -209,7 +210,7 @@ impl Shown for Message<'_> {
             }
             return;
         }
-        self.named(header.as_bytes()).take(MOST).for_each(|value| each(&text(value)));
+        self.named(header.as_bytes()).take(limits::PATTERN_VALUES).for_each(|value| each(&text(value)));
     }
 
     fn origins(&self, each: &mut dyn FnMut(&str)) {
@@ -219,12 +220,6 @@ impl Shown for Message<'_> {
         sdp.name().into_iter().for_each(|value| each(&format!("s={}", text(value))));
     }
 }
-
-/// So many values of one header are looked at.
-const MOST: usize = 16;
-
-/// So many bytes of one value.
-const LONGEST: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

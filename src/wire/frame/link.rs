@@ -1,6 +1,7 @@
 //! Link layers: Ethernet with tags, 802.3, Linux cooked, loopback, PPP, PPPoE, Cisco HDLC, MPLS.
 
-use super::{IpPacket, MAX_DEPTH, Skip, be16, from, ip};
+use super::{IpPacket, Skip, be16, from, ip};
+use crate::limits;
 use crate::wire::packet::LinkType;
 
 /// The link types that are read, grouped by what their first byte means.
@@ -70,7 +71,7 @@ pub(super) fn read(mut layer: Layer<'_>, tail: u32, mut depth: u8) -> Result<IpP
             Layer::Ethernet(bytes) => Layer::Type(be16(bytes, 12)?, from(bytes, 14)?),
             Layer::Inner(bytes) => {
                 depth = depth.saturating_add(1);
-                if depth > MAX_DEPTH {
+                if depth > limits::TUNNELS {
                     return Err(Skip::TooDeep);
                 }
                 Layer::Ethernet(bytes)

@@ -16,9 +16,6 @@ pub use link::Family;
 pub use segment::{Tcp, Udp, tcp, udp};
 pub use tunnel::{open, open_udp};
 
-/// How many tunnels may be nested before a packet is given up.
-pub const MAX_DEPTH: u8 = 8;
-
 /// One IP packet, or one fragment of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpPacket<'a> {
@@ -58,7 +55,7 @@ pub enum Skip {
     NotIp,
     /// A header that is too short or contradicts itself.
     Malformed,
-    /// More than [`MAX_DEPTH`] tunnels.
+    /// More than [`limits::TUNNELS`](crate::limits::TUNNELS) tunnels.
     TooDeep,
 }
 

@@ -1,7 +1,8 @@
 //! Packets in packets: IP in IP, GRE with ERSPAN and PPTP, VXLAN, GTP-U.
 
 use super::link::{Layer, TRANSPARENT_ETHERNET, read};
-use super::{IpPacket, MAX_DEPTH, Skip, be16, from};
+use super::{IpPacket, Skip, be16, from};
+use crate::limits;
 
 /// The packet that `outer` carries, if its protocol is a tunnel.
 ///
@@ -32,7 +33,7 @@ pub fn open_udp<'a>(outer: &IpPacket<'_>, dst: u16, payload: &'a [u8]) -> Option
 
 fn inside<'a>(outer: &IpPacket<'_>, layer: Result<Layer<'a>, Skip>) -> Result<IpPacket<'a>, Skip> {
     let depth = outer.depth.saturating_add(1);
-    if depth > MAX_DEPTH {
+    if depth > limits::TUNNELS {
         return Err(Skip::TooDeep);
     }
     // The encapsulation is the tunnel counted here: its Ethernet header isn't another one.

@@ -28,7 +28,7 @@ impl Faults {
     pub const BAD_ADDRESS: Faults = Faults(1 << 8);
     /// A header line without a colon or with a name that is no token.
     pub const BAD_HEADER_LINE: Faults = Faults(1 << 9);
-    /// More header lines than [`MAX_HEADERS`](super::MAX_HEADERS).
+    /// More header lines than [`limits::HEADERS`](crate::limits::HEADERS).
     pub const TOO_MANY_HEADERS: Faults = Faults(1 << 10);
     /// No blank line after the headers: a message cut short, or a careless sender.
     pub const NO_BLANK_LINE: Faults = Faults(1 << 11);

@@ -6,6 +6,7 @@
 use memchr::memchr;
 
 use super::name::HeaderName;
+use crate::limits;
 use crate::wire::find::{LineEnds, Places, near};
 
 /// A Content-Length that can't be trusted: no number, beyond counting, or two that differ.
@@ -106,7 +107,7 @@ pub fn head_end(bytes: &[u8]) -> Option<usize> {
 pub fn content_length(head: &[u8]) -> Option<Result<usize, Bad>> {
     let (_, rest) = first_line(skip_line_ends(head));
     let mut length = None;
-    for (name, value) in Lines::new(rest).take(super::MAX_HEADERS).filter_map(split_header) {
+    for (name, value) in Lines::new(rest).take(limits::HEADERS).filter_map(split_header) {
         if HeaderName::read(name) == Some(HeaderName::ContentLength) {
             length = Some(merge_length(length, value));
         }
@@ -120,7 +121,7 @@ pub fn looks_like_start(bytes: &[u8]) -> bool {
     if bytes.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/2.0 ")) {
         return true;
     }
-    let method = bytes.iter().take(MAX_METHOD).take_while(|b| is_token_byte(**b)).count();
+    let method = bytes.iter().take(limits::METHOD).take_while(|b| is_token_byte(**b)).count();
     let after = bytes.get(method..).unwrap_or_default();
     let uri = after.trim_ascii_start();
     let plausible = method > 0
@@ -266,9 +267,6 @@ static TOKEN: [bool; 256] = {
         byte += 1;
     }
 };
-
-/// A method longer than this is not looked for in a stream.
-const MAX_METHOD: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -166,7 +166,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// How many header lines there are, up to [`MAX_HEADERS`](super::MAX_HEADERS).
+    /// How many header lines there are, up to [`limits::HEADERS`](crate::limits::HEADERS).
     pub fn header_count(&self) -> usize {
         usize::from(self.scan.lines)
     }
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(Message::parse(b"").err(), Some(Refusal::Keepalive));
         assert_eq!(Message::parse(b"\r\n\0\0").err(), Some(Refusal::Keepalive));
         assert_eq!(Message::parse(b"INVITE sip:a@h SIP/2.0\r\n\r\n").err(), Some(Refusal::NoHeaders));
-        let long = with(&format!("{KEYS}\r\nX: {}", "x".repeat(crate::wire::sip::MAX_MESSAGE)));
+        let long = with(&format!("{KEYS}\r\nX: {}", "x".repeat(crate::limits::MESSAGE)));
         assert_eq!(Message::parse(long.as_bytes()).err(), Some(Refusal::TooLong));
     }
 }

@@ -34,9 +34,3 @@ pub use reason::{Reason, reasons};
 pub use start::{Refusal, StartLine};
 pub use uri::{Uri, unescape};
 pub use via::Via;
-
-/// The longest message that is read, in bytes.
-pub const MAX_MESSAGE: usize = 64 * 1024;
-
-/// How many header lines of a message are read; what follows them is a fault and is left unread.
-pub const MAX_HEADERS: usize = 200;

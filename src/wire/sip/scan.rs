@@ -11,7 +11,7 @@ use super::message::{CSeq, Message};
 use super::method::Method;
 use super::name::HeaderName;
 use super::start::{self, Refusal, StartLine};
-use super::{MAX_HEADERS, MAX_MESSAGE};
+use crate::limits;
 
 /// What a pass over the headers found.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Scan<'a> {
 
 /// Reads a message; linear in its length, without allocating.
 pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
-    if bytes.len() > MAX_MESSAGE {
+    if bytes.len() > limits::MESSAGE {
         return Err(Refusal::TooLong);
     }
     let bytes = skip_line_ends(bytes);
@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
     fn head(&mut self, bytes: &'a [u8], start: usize) -> Head {
         let (mut read, mut length) = (start, None);
         let whole = walk(bytes, start, |at, line| {
-            if usize::from(self.lines) < MAX_HEADERS {
+            if usize::from(self.lines) < limits::HEADERS {
                 self.lines += 1;
                 self.line(line, &mut length);
                 read = at + line.len();

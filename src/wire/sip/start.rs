@@ -36,7 +36,7 @@ pub enum Refusal {
     BadStatus,
     /// A start line with no header line after it.
     NoHeaders,
-    /// More bytes than [`MAX_MESSAGE`](super::MAX_MESSAGE).
+    /// More bytes than [`limits::MESSAGE`](crate::limits::MESSAGE).
     TooLong,
 }
 

@@ -4,9 +4,10 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
+use ringback::limits;
 use ringback::source::{Capture, PacketSource};
 use ringback::wire::packet::{Body, TapId};
-use ringback::wire::pcap::MAX_PACKET;
+
 
 fuzz_target!(|data: &[u8]| {
     let Ok(mut capture) = Capture::open(Box::new(Cursor::new(data.to_vec())), TapId(0), "fuzz") else {
@@ -21,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
                 last += 1;
                 assert_eq!(packet.frame.n, last);
                 let Body::Frame { bytes, wire_len, .. } = packet.body else { panic!("not a frame") };
-                assert!(bytes.len() <= MAX_PACKET as usize && bytes.len() <= wire_len as usize);
+                assert!(bytes.len() <= limits::PACKET as usize && bytes.len() <= wire_len as usize);
             }
             Err(_) => damaged = true,
         }

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::flow::{Flow, Piece};
+use ringback::limits;
 use ringback::time::{Span, Timestamp};
 use ringback::wire::packet::{Body, FrameRef, LinkType, Packet, TapId};
 
@@ -13,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let mut last = at;
     let mut check = |piece: Piece<'_>| {
         let (Piece::Message(datagram) | Piece::Rtp(datagram)) = piece;
-        assert!(datagram.at >= last && datagram.payload.len() <= 65_536);
+        assert!(datagram.at >= last && datagram.payload.len() <= limits::MESSAGE);
         last = datagram.at;
     };
     while let Some((head, after)) = rest.split_first_chunk::<6>() {

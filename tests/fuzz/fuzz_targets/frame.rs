@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringback::wire::frame::{self, IpPacket, MAX_DEPTH, Skip};
+use ringback::limits;
+use ringback::wire::frame::{self, IpPacket, Skip};
 use ringback::wire::packet::LinkType;
 
 fuzz_target!(|data: &[u8]| {
@@ -14,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let mut next = frame::decode(link, bytes, wire_len);
     let mut depth = 0;
     while let Ok(packet) = next {
-        assert!(packet.payload.len() <= bytes.len() && packet.depth <= MAX_DEPTH && packet.depth >= depth);
+        assert!(packet.payload.len() <= bytes.len() && packet.depth <= limits::TUNNELS && packet.depth >= depth);
         depth = packet.depth;
         next = inside(&packet);
     }

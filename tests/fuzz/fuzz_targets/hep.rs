@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringback::wire::hep::{self, MAX_INFLATED, Payload};
+use ringback::limits;
+use ringback::wire::hep::{self, Payload};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(len) = data.first_chunk().and_then(hep::stated_len) {
@@ -14,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
         Payload::Plain(plain) => assert!(plain.len() + 6 <= data.len()),
         Payload::Compressed(packed) => {
             let plain = hep::inflate(packed);
-            assert!(plain.is_ok_and(|plain| plain.len() <= MAX_INFLATED) || hep::inflate(packed).is_err());
+            assert!(plain.is_ok_and(|plain| plain.len() <= limits::HEP_INFLATED) || hep::inflate(packed).is_err());
         }
     }
 });

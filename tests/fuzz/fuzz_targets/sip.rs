@@ -2,19 +2,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringback::wire::sip::{self, HeaderName, MAX_HEADERS, Message, NameAddr, Uri};
+use ringback::limits;
+use ringback::wire::sip::{self, HeaderName, Message, NameAddr, Uri};
 
 fuzz_target!(|data: &[u8]| {
     assert!(sip::head_end(data).is_none_or(|end| end <= data.len()));
     let _ = (sip::looks_like_start(data), sip::content_length(data));
     let Ok(message) = Message::parse(data) else { return };
-    assert!(message.header_count() <= MAX_HEADERS);
+    assert!(message.header_count() <= limits::HEADERS);
     assert!(message.body().len() + message.trailing().len() <= data.len());
     let _ = (message.method(), message.status(), message.cseq(), message.faults(), message.keyed());
     message.request_uri().into_iter().for_each(uri);
     for name in [HeaderName::From, HeaderName::To, HeaderName::Contact, HeaderName::Via] {
         message.values(name).for_each(|value| address(NameAddr::parse(value)));
-        assert!(message.headers(name).count() <= MAX_HEADERS);
+        assert!(message.headers(name).count() <= limits::HEADERS);
     }
     assert!(message.vias().all(|via| via.param(b"received").is_none_or(|value| value.len() <= data.len())));
     assert!(sip::reasons(&message).all(|reason| reason.protocol.len() <= data.len()));
