@@ -88,8 +88,12 @@ pub const SDP_MAPS: usize = 32;
 // ------------------------------------------------------------------ calls
 
 /// Calls in sight, those that ended up to 32 s ago included. More: the finished go first, then of those that never
-/// rang the oldest of whoever sent most of them; never one that rang. See `call::tracked`.
+/// rang the oldest of whoever sent most of them; never one that rang. If all rang, new ones aren't followed. Both are
+/// counted in `calls_evicted`.
 pub const CALLS: usize = 65_536;
+
+/// Bytes of all calls in sight, roughly: twice what as many calls of two legs take. More: as above.
+pub const CALLS_HELD: usize = 256 << 20;
 
 /// Legs of a call. More: not followed.
 pub const LEGS: usize = 64;

@@ -26,6 +26,7 @@ use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
+use crate::limits;
 use crate::settings::{Quirk, Settings};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Datagram;
@@ -53,7 +54,7 @@ pub struct Counters {
     pub partial: u64,
     /// Legs opened.
     pub legs: u64,
-    /// Calls given up unjudged because there were too many.
+    /// Calls judged early or not followed because there were too many.
     pub evicted: u64,
 }
 
@@ -75,6 +76,8 @@ pub struct Calls {
     serial: u64,
     counters: Counters,
     told: Vec<Told>,
+    /// Messages until calls that can go are looked for again.
+    barren: usize,
     /// There is a line to follow up for; else nobody asks what rules see of a call.
     followed: bool,
 }
@@ -98,6 +101,7 @@ impl Calls {
             serial: 0,
             counters: Counters::default(),
             told: Vec::new(),
+            barren: 0,
             followed: !settings.lines.is_empty(),
         }
     }
@@ -200,6 +204,9 @@ impl Calls {
     }
 
     fn keyed(&mut self, datagram: &Datagram<'_>, message: &Message<'_>, keys: &Keys<'_>, may_hold: bool) {
+        if self.tracked.is_full() {
+            self.make_room(datagram.at);
+        }
         let forward = self.tracked.leg(keys.leg);
         let backward = || keys.leg_of_called(&self.keyer).and_then(|key| self.tracked.leg(key));
         let known = forward.or_else(backward);
@@ -274,6 +281,7 @@ impl Calls {
     }
 
     fn known(&mut self, at: LegRef, heard: &Heard<'_>) {
+        let heavy = self.tracked.is_heavy();
         let Some(open) = self.tracked.get_mut(at.call) else { return };
         let Some(leg) = open.legs.get_mut(usize::from(at.leg)) else { return };
         let opens = heard.opens_leg() && heard.from_caller;
@@ -283,7 +291,7 @@ impl Calls {
             }
             return;
         }
-        if opens && progress::find_hop(leg, heard).is_none() {
+        if opens && progress::find_hop(leg, heard).is_none() && !heavy {
             let invite = Invite::of(heard.message);
             let hop = self.office.hop(heard, &invite);
             if self.mailboxes.any() {
@@ -335,7 +343,13 @@ impl Calls {
         self.counters.malformed += u64::from(malformed);
         let traits = if partial { Traits::default() } else { self.reader(heard, &invite).traits() };
         let window = self.office.make.correlate.window;
-        let call = match self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at) {
+        let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
+        let joins = matches!(home, Home::Call { .. });
+        if self.tracked.is_heavy() || (!joins && self.tracked.is_full()) {
+            self.counters.evicted += 1;
+            return;
+        }
+        let call = match home {
             Home::Call { call, rule } => self.join(call, leg, rule, &invite),
             Home::None => self.start(leg, heard, &invite, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),
@@ -367,9 +381,6 @@ impl Calls {
     /// Begins a call with its first leg.
     fn start(&mut self, leg: Leg, heard: &Heard<'_>, invite: &Invite<'_>, stray: bool) -> u32 {
         let Heard { datagram, message, keys, .. } = *heard;
-        for call in self.tracked.surplus() {
-            self.give_up(call, datagram.at);
-        }
         let hop = &leg.hops[0];
         let called = self.office.called(invite, hop);
         self.serial += 1;
@@ -393,6 +404,7 @@ impl Calls {
             answer_told: false,
             closed: None,
             due: None,
+            booked: 0,
         };
         let call = self.tracked.insert(open, leg);
         self.tell(call, datagram.at, CallPhase::Started);
@@ -458,8 +470,24 @@ impl Calls {
         self.settle(call, now);
     }
 
+    /// Gives up calls for which there is no room any more. Where few could go, the next look is some messages away,
+    /// so that looking costs each message little.
+    fn make_room(&mut self, now: Timestamp) {
+        if self.barren > 0 {
+            self.barren -= 1;
+            return;
+        }
+        for call in self.tracked.surplus() {
+            self.give_up(call, now);
+        }
+        self.barren = if self.tracked.is_tight() { limits::CALLS / 64 } else { 0 };
+        let is_set = |due, call| self.tracked.get(call).is_some_and(|open| open.due == Some(due));
+        self.timers.retain(is_set);
+    }
+
     /// Sets the call's deadline as things stand now, or closes it.
     fn settle(&mut self, call: u32, now: Timestamp) {
+        self.tracked.book(call);
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;

@@ -71,6 +71,11 @@ impl Ladder {
         true
     }
 
+    /// Memory held, in bytes.
+    pub fn held(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>()
+    }
+
     /// The rows as records show them, in milliseconds since `began`.
     pub fn rows(&self, began: Timestamp) -> Vec<LadderRow> {
         self.rows.iter().map(|row| self.row(row, began)).collect()

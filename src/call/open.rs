@@ -1,5 +1,6 @@
 //! A call while it is tracked: its legs, when it will be judged, and its record once it is.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -60,6 +61,8 @@ pub struct OpenCall {
     pub closed: Option<Timestamp>,
     /// Its deadline.
     pub due: Option<Due>,
+    /// Bytes that were booked for it.
+    pub booked: usize,
 }
 
 /// RTP of the caller's leg, in packets.
@@ -218,6 +221,22 @@ impl OpenCall {
             .iter()
             .flat_map(|leg| &leg.hops)
             .any(|hop| hop.alerting().is_some() || hop.answered.is_some())
+    }
+
+    /// Whether the INVITE of its caller was not seen.
+    pub fn is_partial(&self) -> bool {
+        self.legs.first().is_some_and(|leg| leg.partial)
+    }
+
+    /// Who sent its first INVITE.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.legs.first()?.hops.first().map(|hop| hop.src.ip())
+    }
+
+    /// Memory held, in bytes, with what finding it takes.
+    pub fn held(&self) -> usize {
+        let leg = |leg: &Leg| size_of::<Leg>() + leg.hops.len() * size_of::<Hop>() + leg.ladder.held();
+        self.legs.iter().map(leg).sum::<usize>() + self.hints.len() * HINT_COST + CALL_COST
     }
 
     /// What `outcome::judge` is to look at.
@@ -388,6 +407,12 @@ const FAILOVER: Span = Span::from_millis(500);
 
 /// What other legs still have to say comes within this.
 const SETTLE: Span = Span::from_millis(200);
+
+/// A call without its legs, with its places in maps and its deadlines, roughly.
+const CALL_COST: usize = size_of::<OpenCall>() + 256;
+
+/// A key in its call and in the map of all, roughly.
+const HINT_COST: usize = 48;
 
 /// Nobody talks longer than this without a BYE being lost.
 const LONGEST: Span = Span::from_secs(4 * 3_600);

@@ -28,6 +28,11 @@ impl Timers {
         Due { at, stamp: self.stamp }
     }
 
+    /// Drops what is outdated.
+    pub fn retain(&mut self, is_set: impl Fn(Due, u32) -> bool) {
+        self.heap.retain(|Reverse((at, stamp, call))| is_set(Due { at: *at, stamp: *stamp }, *call));
+    }
+
     /// The earliest deadline, possibly outdated.
     pub fn next(&self) -> Option<Timestamp> {
         self.heap.peek().map(|Reverse((at, ..))| *at)

@@ -1,6 +1,9 @@
 //! The calls in sight and the ways to find them: by a message's keys, by traits of a new leg, by where RTP
 //! is expected. Their number is bounded.
 
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
 use slab::Slab;
 
 use crate::call::hash::{Key, KeyMap, Keyer};
@@ -26,6 +29,8 @@ pub struct Tracked {
     spots: KeyMap<Expected>,
     idle: Idle,
     relayed: Relayed,
+    /// Bytes of all calls, as booked.
+    held: usize,
 }
 
 /// A leg by its call and its place there.
@@ -205,6 +210,7 @@ impl Tracked {
     /// The same, and gives it.
     pub fn take(&mut self, call: u32) -> Option<OpenCall> {
         let open = self.calls.try_remove(call as usize)?;
+        self.held = self.held.saturating_sub(open.booked);
         for leg in &open.legs {
             if self.legs.get(&leg.key).is_some_and(|at| at.call == call) {
                 self.legs.remove(&leg.key);
@@ -221,21 +227,66 @@ impl Tracked {
         Some(open)
     }
 
-    /// The calls that have to go so that new ones find room, an eighth of all at once: finished ones first,
-    /// then the oldest that never rang, at last the oldest. None while there is room.
-    pub fn surplus(&self) -> Vec<u32> {
-        if self.calls.len() < limits::CALLS {
-            return Vec::new();
+    /// Books what a call holds now.
+    pub fn book(&mut self, call: u32) {
+        if let Some(open) = self.calls.get_mut(call as usize) {
+            let held = open.held();
+            self.held = (self.held + held).saturating_sub(std::mem::replace(&mut open.booked, held));
         }
-        let rank = |open: &OpenCall| match open.closed {
-            Some(_) => (0, open.serial),
-            None if !open.has_rung() => (1, open.serial),
-            None => (2, open.serial),
-        };
-        let mut order: Vec<((u8, u64), u32)> =
-            self.calls.iter().map(|(n, open)| (rank(open), n as u32)).collect();
-        order.sort_unstable();
-        order.truncate(limits::CALLS / 8);
-        order.into_iter().map(|(_, call)| call).collect()
     }
+
+    /// Whether no more calls have room.
+    pub fn is_full(&self) -> bool {
+        self.calls.len() >= limits::CALLS || self.is_heavy()
+    }
+
+    /// Whether there is room for few.
+    pub fn is_tight(&self) -> bool {
+        let close = |used: usize, most: usize| used >= most - most / 64;
+        close(self.calls.len(), limits::CALLS) || close(self.held, limits::CALLS_HELD)
+    }
+
+    /// Whether calls may not grow.
+    pub fn is_heavy(&self) -> bool {
+        self.held >= limits::CALLS_HELD
+    }
+
+    /// The calls that have to go so that new ones find room, an eighth of all at once: finished ones first, oldest
+    /// first; if these are few, then ones that never rang, of whoever sent most of them, oldest first. So a flood
+    /// from one source drives out itself. Never one that rang, if its INVITE was seen: answers alone prove no call.
+    pub fn surplus(&self) -> Vec<u32> {
+        let (mut finished, mut silent) = (Vec::new(), Vec::new());
+        for (n, open) in &self.calls {
+            if open.closed.is_some() {
+                finished.push((open.serial, n as u32));
+            } else if !open.has_rung() || open.is_partial() {
+                silent.push((open.source(), Reverse(open.serial), n as u32));
+            }
+        }
+        finished.sort_unstable();
+        let enough = finished.len() >= limits::CALLS / 64 && !self.is_heavy();
+        let silent = if enough { Vec::new() } else { by_crowd(silent) };
+        let order = finished.into_iter().map(|(_, call)| call).chain(silent);
+        let (mut calls, mut bytes) = (limits::CALLS / 8, limits::CALLS_HELD / 8);
+        order
+            .take_while(|call| {
+                let more = if self.is_heavy() { bytes > 0 } else { calls > 0 };
+                calls = calls.saturating_sub(1);
+                bytes = bytes.saturating_sub(self.get(*call).map_or(0, |open| open.booked));
+                more
+            })
+            .collect()
+    }
+}
+
+/// Calls in the order of how many newer ones their source has, most first; equals oldest first.
+fn by_crowd(mut calls: Vec<(Option<IpAddr>, Reverse<u64>, u32)>) -> Vec<u32> {
+    calls.sort_unstable();
+    let crowds = calls.chunk_by(|(one, ..), (other, ..)| one == other);
+    let mut order: Vec<(Reverse<usize>, u64, u32)> = crowds
+        .flat_map(|crowd| crowd.iter().enumerate())
+        .map(|(newer, (_, serial, call))| (Reverse(newer), serial.0, *call))
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(.., call)| call).collect()
 }

@@ -40,7 +40,7 @@ pub struct Summary {
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Calls that were missed.
     pub missed: u64,
-    /// Calls judged early because there were too many at once.
+    /// Calls judged early or not followed because there were too many at once.
     pub calls_evicted: u64,
     /// RTP streams, told apart by addresses and SSRC.
     pub rtp_streams: u64,

@@ -1,0 +1,67 @@
+"""Pours a million parts of each kind of excess through the engine while people call.
+
+    floods.py [--count 600000] [NAME ...]
+
+Each flood runs with COUNT parts and with twice as many. People's calls must come out as without it, memory must stay
+under 384 MB and must not grow with the count, and CPU time must be linear in it. Prints a row each.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import ringback  # noqa: E402
+
+MAX_MB, MAX_GROWTH, MAX_TIME = 384, 1.15, 2.6
+GROWS_MB, COUNTS_S = 8, 0.5  # differences below these are noise
+
+
+def built():
+    build = ["cargo", "build", "--release", "--quiet", "--locked", "--example", "floods"]
+    if subprocess.run(build, cwd=ringback.ROOT).returncode:
+        raise SystemExit("the floods don't build: see above")
+    return ringback.target() / "release" / "examples" / "floods"
+
+
+def poured(program, name, count):
+    """What the program said, and the CPU seconds it took."""
+    with subprocess.Popen([program, name, str(count)], stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        return {"faults": [f"status {process.returncode}"], "peak_kb": 0, "others": 0, "evicted": 0}, 0.0
+    return json.loads(said), used.ru_utime + used.ru_stime
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--count", type=int, default=600_000)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    program = os.environ.get("FLOODS") or built()
+    tally = ringback.Tally("floods")
+    names = args.names or subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    print(f"{'flood':25} {'parts':>9} {'CPU s':>7} {'x':>5} {'peak MB':>8} {'x':>5} {'records':>8} {'evicted':>8}")
+    for name in names:
+        (one, cpu), (two, more) = poured(program, name, args.count), poured(program, name, 2 * args.count)
+        before, after = one["peak_kb"] / 1024, two["peak_kb"] / 1024
+        growth, time = after / max(before, 1e-9), more / max(cpu, 1e-9)
+        print(f"{name:25} {2 * args.count:>9} {more:7.2f} {time:5.2f} {after:8.1f} {growth:5.2f} {two['others']:>8} {two['evicted']:>8}")
+        sys.stdout.flush()
+        faults = one["faults"] + two["faults"]
+        if after > MAX_MB:
+            faults.append(f"{after:.0f} MB")
+        if growth > MAX_GROWTH and after - before > GROWS_MB:
+            faults.append(f"memory grows by {growth:.2f} with twice as many")
+        if time > MAX_TIME and more > COUNTS_S:
+            faults.append(f"CPU time grows by {time:.2f} with twice as many")
+        tally.check(name, faults)
+    return tally.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
