@@ -171,6 +171,9 @@ pub const TONES: usize = 48;
 /// Cases. More: the oldest is closed for overload, its texts cancelled.
 pub const CASES: usize = 20_000;
 
+/// Numbers that were texted within the window of the cap per number. More: capped.
+pub const NUMBERS_TEXTED: usize = 100_000;
+
 /// Calls that are watched for who is on the phone. More: not watched.
 pub const CALLS_WATCHED: usize = 100_000;
 

@@ -42,6 +42,11 @@ impl Agenda {
         self.due.remove(&slot);
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     pub(super) fn first(&self) -> Option<Timestamp> {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }

@@ -21,6 +21,8 @@ pub(super) struct Case {
     pub(super) open: bool,
     /// The last call or text.
     pub(super) last: Timestamp,
+    /// When it goes quiet, or once closed, is forgotten.
+    pub(super) ends: Option<Slot>,
     /// A task was made.
     pub(super) has_task: bool,
     /// The sequence that runs; one case runs no second.

@@ -5,6 +5,7 @@ mod config;
 mod explain;
 mod layers;
 mod learn;
+mod limits;
 mod profile_keys;
 mod profiles;
 mod replay;

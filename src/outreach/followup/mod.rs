@@ -225,9 +225,9 @@ impl Followup {
         }
         let id = seen.call.to_string();
         out.push((seen.at, Event::CaseOpened(CaseOpened { case: id.clone(), caller: party.clone() })));
-        let case = Case { id, party, open: true, last: seen.at, has_task: false, plan: None };
+        let case = Case { id, party, open: true, last: seen.at, ends: None, has_task: false, plan: None };
         let no = self.cases.open(case);
-        self.agenda.add(seen.at + QUIET, Due::Quiet(no));
+        self.ends(no, seen.at + QUIET, Due::Quiet(no));
         self.make_room(seen.at, out);
         no
     }
@@ -246,14 +246,21 @@ impl Followup {
         let Some(case) = self.cases.get_mut(no).filter(|case| case.open) else { return };
         case.open = false;
         out.push((at, Event::CaseClosed(CaseClosed { case: case.id.clone(), why: why.into() })));
-        self.agenda.add(at + KEPT, Due::Forget(no));
+        self.ends(no, at + KEPT, Due::Forget(no));
+    }
+
+    /// Sets when a case goes quiet or is forgotten, in place of what was set before.
+    fn ends(&mut self, no: CaseNo, at: Timestamp, due: Due) {
+        let Some(case) = self.cases.get_mut(no) else { return };
+        let before = case.ends.replace(self.agenda.add(at, due));
+        before.into_iter().for_each(|slot| self.agenda.remove(slot));
     }
 
     fn maybe_quiet(&mut self, no: CaseNo, now: Timestamp, out: &mut Events) {
         let Some(case) = self.cases.get(no).filter(|case| case.open) else { return };
         let due = case.last + QUIET;
         if due > now {
-            self.agenda.add(due, Due::Quiet(no));
+            self.ends(no, due, Due::Quiet(no));
         } else {
             self.close(no, Why::Quiet, now, out);
         }
@@ -262,7 +269,7 @@ impl Followup {
     fn maybe_forget(&mut self, no: CaseNo, now: Timestamp) {
         let steps = self.cases.get(no).and_then(|case| case.plan.as_ref()).map(|plan| &plan.steps);
         if steps.is_some_and(|steps| steps.iter().any(|step| step.stage != Stage::Done)) {
-            self.agenda.add(now + KEPT, Due::Forget(no));
+            self.ends(no, now + KEPT, Due::Forget(no));
         } else {
             self.cases.forget(no);
         }
@@ -273,6 +280,8 @@ impl Followup {
             let Some(no) = self.cases.oldest() else { return };
             self.cancel(no, Why::Overload, at, out);
             self.close(no, Why::Overload, at, out);
+            let ends = self.cases.get(no).and_then(|case| case.ends);
+            ends.into_iter().for_each(|slot| self.agenda.remove(slot));
             self.cases.forget(no);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Events, Followup};
 use crate::event::{Answer, CallSeen, Event, Message, MessageState};
+use crate::limits;
 use crate::outreach::agenda::{CaseNo, Due};
 use crate::outreach::case::{Case, Plan, Progress, Stage};
 use crate::outreach::{compose, presence};
@@ -187,7 +188,8 @@ impl Followup {
         let number = message.to.number().ok_or(Why::NoNumber);
         let textable = number.and_then(|number| gates::textable(settings, number).map(|()| number));
         trail.ask("textable", textable.map(drop))?;
-        let texted = textable.ok().and_then(|number| self.texted.get(&number)).copied().unwrap_or(0);
+        let full = if self.texted.len() < limits::NUMBERS_TEXTED { 0 } else { u32::MAX };
+        let texted = textable.ok().and_then(|number| self.texted.get(&number)).copied().unwrap_or(full);
         trail.ask("cap", gates::cap(settings.caps.per_number, texted))?;
         trail.ask("template", only_if(!message.body.is_empty(), Why::TemplateError))?;
         trail.ask("sender", only_if(message.gateway.is_some(), Why::NoSender))?;

@@ -742,6 +742,35 @@ fn nothing_is_kept_of_cases_long_closed() {
     assert_eq!(format!("{:?}", followup.presence), format!("{:?}", Presence::default()));
 }
 
+#[test]
+fn cases_beyond_the_bound_close_for_overload_and_leave_nothing_due() {
+    let (mut followup, mut events) = (Followup::new(&settings()), Vec::new());
+    let numbers = 0..limits::CASES as u64 + 500;
+    for call in numbers {
+        let caller = Some(Party::Number(number(&format!("+1312{}", 2_000_000 + call))));
+        followup
+            .call_seen(&CallSeen { caller, ..ended(call, friday_night(), Outcome::Abandoned) }, &mut events);
+    }
+    assert_eq!(followup.cases.len(), limits::CASES);
+    assert!(followup.agenda.len() <= 3 * limits::CASES, "{}", followup.agenda.len());
+    let closed = events.iter().filter(|(_, event)| matches!(event, Event::CaseClosed(_)));
+    assert_eq!(closed.count(), 500);
+}
+
+#[test]
+fn numbers_beyond_the_bound_are_capped() {
+    let mut settings = settings();
+    settings.caps = Caps { per_number: Some((3, secs(7 * 86_400))) };
+    let mut office = Office::new(&settings);
+    for n in 1..=limits::NUMBERS_TEXTED {
+        office.followup.texted.insert(number(&n.to_string()), 1);
+    }
+    office.missed(1, friday_night());
+    office.finish();
+    let message = office.message();
+    assert_eq!((message.state, message.why.as_deref()), (MessageState::Skipped, Some("capped")));
+}
+
 proptest::proptest! {
     /// Calls of every kind at any time, of few numbers: a case gets at most one text, every planned text ends,
     /// nothing leaves while its number is on the phone, and time never goes back.

@@ -104,6 +104,8 @@ const fn flood(name: &'static str, send: fn(&mut Scene, u64), before_ringing: u6
 
 /// Somebody who scans.
 const SCANNER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+const UPGRADE_LEN: u32 = UPGRADE.len() as u32;
 const BYE: &str = "BYE sip:13125550111@192.168.10.5 SIP/2.0";
 
 fn flooding(start: &str, call: u64, n: u64) -> String {
@@ -196,17 +198,14 @@ fn rtp(wire: &mut Scene, n: u64) {
     wire.packet(&packets::udp((stranger(n), 40_000), (PBX, port(n)), &packets::rtp(ssrc)));
 }
 
-/// Upgrades, then frames that say they are longer than anything, or never end.
+/// Upgrades, then a frame that says it is longer than anything, or the start of one that never ends.
 fn websockets(wire: &mut Scene, n: u64) {
-    let client = client(n / 3);
-    let upgrade = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
-    let (seq, bytes) = match n % 3 {
-        0 => (0, upgrade.to_vec()),
-        1 => (39, [&[0x01, 0x7e, 0xff, 0xff][..], &[b'x'; 1_300]].concat()),
-        _ => (
-            39 + 1_304,
-            [&[0x81, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], &[b'x'; 1_300]].concat(),
-        ),
+    let client = client(n / 2);
+    let absurd = [0x81, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let (seq, bytes) = match n % 4 {
+        0 | 2 => (0, UPGRADE.to_vec()),
+        1 => (UPGRADE_LEN, [&absurd[..], &[b'x'; 1_300]].concat()),
+        _ => (UPGRADE_LEN, [&[0x01, 0x7e, 0xff, 0xff][..], &[b'x'; 1_300]].concat()),
     };
     wire.packet(&packets::tcp(client, (PBX, 80), seq, &bytes));
 }
