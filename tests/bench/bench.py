@@ -1,17 +1,19 @@
 """CPU, memory and correctness of `ringback replay` on generated calls, beside a libpcap loop that does nothing.
 
-    bench.py [--quick] [--calls 12500] [--many 200000] [--runs 5] [--keep FOLDER]
+    bench.py [--quick | --peers] [--calls 12500] [--many 200000] [--runs 5] [--keep FOLDER]
 
-`--quick` checks correctness on 3,000 calls of each mix and measures nothing. Ratios of CPU time count, never rates:
-they are medians of interleaved runs of whole processes. Exit status 1 if a call is judged wrongly, memory grows by
-more than a tenth, exceeds 32 MB, or CPU time is over six times that of the loop. $RINGBACK and $GENERATE name the
-binaries; without them the release builds of this tree are made and used.
+`--quick` checks correctness on 3,000 calls of each mix and measures nothing. `--peers` measures alone, each figure with
+its bound: 50,000 calls beside the loop, tshark and sngrep (tests/install bench), a capture that is nearly all RTP, and
+memory at 50,000 calls that are up at once. Ratios of CPU time count, never rates: they are medians of interleaved
+runs of whole processes. Exit status 1 if a call is judged wrongly or a bound isn't held; every figure is measured all
+the same. $RINGBACK and $GENERATE name the binaries; without them the release builds of this tree are made and used.
 """
 
 import argparse
 import csv
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,7 +25,11 @@ sys.dont_write_bytecode = True
 import ringback  # noqa: E402
 
 RETRANSMITTED = (0, 2, 10)
-MAX_CPU_RATIO, MAX_GROWTH, MAX_RSS_MB = 6.0, 1.10, 32.0
+MAX_CPU_RATIO, MAX_GROWTH, MAX_RSS_MB = 3.2, 1.10, 32.0
+# Beside the loop's CPU time; times dearer than a replay; bytes of a call that is up.
+MAX_RTP_RATIO, MIN_TSHARK, MIN_SNGREP = 0.5, 20.0, 30.0
+MAX_CALL_BYTES = {"held": 1024, "held-two": 2048}
+AT_ONCE = 50_000
 ROLES = """schema = 1
 [site]
 name = "Bench"
@@ -55,6 +61,13 @@ class Bench:
         subprocess.run([self.generator, "--calls", str(calls), "--out", capture, "--truth", truth,
                         *(part for pair in args for part in pair)], check=True, stdout=subprocess.DEVNULL)
         return capture, truth
+
+    def end(self):
+        """The last line, and the exit status."""
+        for fault in self.faults:
+            print(f"bench: {fault}")
+        print(f"bench: {0 if self.faults else 1} passed, {len(self.faults)} failed")
+        return 1 if self.faults else 0
 
     # ------------------------------------------------------------ correctness
     def judge(self, capture, truth, config=None):
@@ -140,6 +153,77 @@ class Bench:
         return {name: {"cpu": statistics.median(cpu for cpu, _ in each), "rss": max(rss for _, rss in each)}
                 for name, each in taken.items()}
 
+    # ------------------------------------------------------------ beside others
+    def peers(self, runs):
+        """Every figure with its bound."""
+        missing = [name for name in ("tshark", "sngrep") if not shutil.which(name)]
+        if missing:
+            self.faults.append(f"{' and '.join(missing)}: not installed; tests/install bench")
+        self.loop, self.meter = self.compiled("nullloop", "-lpcap"), self.compiled("spent")
+        print(f"\n{'what':52} {'figure':>9} {'bound':>9}")
+        self.beside_others(missing, runs)
+        self.mostly_rtp(runs)
+        for mix, most in MAX_CALL_BYTES.items():
+            self.at_once(mix, most)
+
+    def bounded(self, what, figure, most=None, least=None):
+        """A figure beside its bound; a fault if that isn't held."""
+        held = figure <= most if most is not None else figure >= least
+        bound = f"<= {most}" if most is not None else f">= {least}"
+        print(f"{what:52} {figure:9.2f} {bound:>9}{'' if held else '  not met'}")
+        sys.stdout.flush()
+        if not held:
+            self.faults.append(f"{what}: {figure:.2f}, not {bound}")
+
+    def beside_others(self, missing, runs):
+        capture, _ = self.generate(AT_ONCE, seed=7)
+        commands = {
+            "loop": [self.loop, capture],
+            "ringback": [self.ringback, "replay", "--format", "json", capture],
+            "tshark": [shutil.which("tshark"), "-q", "-z", "sip,stat", "-r", capture],
+            "sngrep": [shutil.which("sngrep"), "-N", "-q", "-l", str(4 * AT_ONCE), "-I", capture],
+        }
+        cpu = self.interleaved({name: each for name, each in commands.items() if name not in missing}, runs)
+        capture.unlink()
+        print(f"  ({', '.join(f'{name} {seconds:.2f} s' for name, seconds in cpu.items())})")
+        self.bounded("50,000 calls: CPU of a replay over the loop's", cpu["ringback"] / cpu["loop"], most=MAX_CPU_RATIO)
+        for name, least in (("tshark", MIN_TSHARK), ("sngrep", MIN_SNGREP)):
+            if name in cpu:
+                self.bounded(f"50,000 calls: CPU of {name} over a replay's", cpu[name] / cpu["ringback"], least=least)
+
+    def mostly_rtp(self, runs):
+        """Calls that phones answered in sight, so that nothing has to be heard."""
+        capture, _ = self.generate(4_000, mix="phones", rtp=0.16, seed=7)
+        replay = [self.ringback, "replay", "--config", self.roles, "--format", "json"]
+        out = self.folder / "rtp"
+        subprocess.run([*replay, "--out", out, capture], check=True, stdout=subprocess.DEVNULL)
+        summary = json.loads((out / "summary.json").read_text())
+        cpu = self.interleaved({"loop": [self.loop, capture], "ringback": [*replay, capture]}, runs)
+        capture.unlink()
+        share = 100 * summary["rtp"] / summary["packets"]
+        print(f"  ({summary['packets']} packets, {share:.1f} % RTP, loop {cpu['loop']:.2f} s, ringback {cpu['ringback']:.2f} s)")
+        self.bounded("mostly RTP: CPU of a replay over the loop's", cpu["ringback"] / cpu["loop"], most=MAX_RTP_RATIO)
+
+    def at_once(self, mix, most):
+        """Memory of a call, from 50,000 that are up at once and from ten."""
+        resident = {}
+        for count in (10, AT_ONCE):
+            capture, _ = self.generate(count, mix=mix, cps=AT_ONCE / 10, seed=7)
+            command = [self.ringback, "replay", "--config", self.roles, "--format", "json", capture]
+            resident[count] = self.spent(command)[1] * 1024 * 1024
+            capture.unlink()
+        of_one = (resident[AT_ONCE] - resident[10]) / (AT_ONCE - 10)
+        legs = "one leg" if mix == "held" else "two legs"
+        self.bounded(f"50,000 calls at once: bytes of a call of {legs}", of_one, most=most)
+
+    def interleaved(self, commands, runs):
+        """The median CPU seconds of each command."""
+        taken = {name: [] for name in commands}
+        for _ in range(runs):
+            for name, command in commands.items():
+                taken[name].append(self.spent(command)[0])
+        return {name: max(statistics.median(each), 1e-6) for name, each in taken.items()}
+
     def report(self, count, capture, costs):
         packets, size = records(capture), capture.stat().st_size
         print(f"\n{count} calls, {packets} packets, {size / 1e6:.0f} MB")
@@ -181,6 +265,7 @@ def records(capture):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--calls", type=int, default=12_500)
     parser.add_argument("--many", type=int, default=200_000)
     parser.add_argument("--runs", type=int, default=5)
@@ -188,15 +273,15 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.keep) as folder:
         bench = Bench(folder)
+        if args.peers:
+            bench.peers(args.runs)
+            return bench.end()
         mixes = (("standard", False), ("hard", True), ("hard", False))
         bench.correctness(3_000 if args.quick else args.calls, mixes)
         if not args.quick:
             bench.correctness(args.many, (("standard", False),))
             bench.measure(args.calls, args.many, args.runs)
-    for fault in bench.faults:
-        print(f"bench: {fault}")
-    print(f"bench: {0 if bench.faults else 1} passed, {len(bench.faults)} failed")
-    return 1 if bench.faults else 0
+        return bench.end()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ use random::Random;
 use trouble::{Shares, Trouble};
 
 const USAGE: &str = "usage: generate --out FILE.pcap --truth FILE.csv [--calls 12500] [--cps 2.5] [--retransmit PERCENT] \
-[--rtp SHARE] [--seed 1] [--mix standard|hard] [--lose-idle PERCENT] [--lose-any PERCENT] [--twice PERCENT] \
+[--rtp SHARE] [--seed 1] [--mix standard|hard|phones|held|held-two] [--lose-idle PERCENT] [--lose-any PERCENT] [--twice PERCENT] \
 [--late-in-file MS] [--late-on-clock MS]";
 
 /// 2026-11-20T14:00:00Z in microseconds.

@@ -14,6 +14,12 @@ pub enum Mix {
     Standard,
     /// The same and whatever else ends calls: B2BUA phones, refusals, glare, redirection.
     Hard,
+    /// Answered by B2BUA phones alone: signalling tells who answered.
+    Phones,
+    /// Answered, and up for ten minutes: on the trunk's leg alone.
+    Held,
+    /// The same with a phone's leg.
+    HeldTwo,
 }
 
 /// How one call ends.
@@ -38,6 +44,8 @@ pub enum Kind {
     PhonesVoicemail,
     Glare,
     Redirected,
+    Held,
+    HeldTwo,
 }
 
 const STANDARD: &[(u64, Kind)] = &[
@@ -119,12 +127,21 @@ impl Mix {
         match name {
             "standard" => Some(Mix::Standard),
             "hard" => Some(Mix::Hard),
+            "phones" => Some(Mix::Phones),
+            "held" => Some(Mix::Held),
+            "held-two" => Some(Mix::HeldTwo),
             _ => None,
         }
     }
 
     fn pick(self, random: &mut Random) -> Kind {
-        let table = if self == Mix::Standard { STANDARD } else { HARD };
+        let table = match self {
+            Mix::Standard => STANDARD,
+            Mix::Hard => HARD,
+            Mix::Phones => &[(1, Kind::PhonesAnswered)],
+            Mix::Held => &[(1, Kind::Held)],
+            Mix::HeldTwo => &[(1, Kind::HeldTwo)],
+        };
         let mut left = random.below(table.iter().map(|(share, _)| share).sum());
         for &(share, kind) in table {
             if left < share {
@@ -175,7 +192,7 @@ impl Office {
 fn verdict(kind: Kind) -> (bool, &'static str) {
     match kind {
         Kind::Answered | Kind::Forked | Kind::Challenged | Kind::Redirected => (false, "answered"),
-        Kind::PhonesAnswered | Kind::Glare => (false, "answered"),
+        Kind::PhonesAnswered | Kind::Glare | Kind::Held | Kind::HeldTwo => (false, "answered"),
         Kind::Short => (false, "answered_short"),
         Kind::Cancelled | Kind::ForkCancelled | Kind::PhonesCancelled => (true, "abandoned"),
         Kind::Busy => (true, "busy"),

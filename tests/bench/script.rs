@@ -54,6 +54,8 @@ impl<'a> Script<'a> {
             Kind::Redirected => self.redirected(&trunk, answer),
             Kind::PhonesAnswered => self.phones(&trunk, Phones::Answer(answer)),
             Kind::PhonesCancelled => self.phones(&trunk, Phones::GiveUp(answer)),
+            Kind::Held => self.held(&trunk, answer),
+            Kind::HeldTwo => self.held_two(&trunk, answer),
             Kind::PhonesVoicemail => self.phones(&trunk, Phones::Voicemail(self.at + 15_000 * MS)),
         }
     }
@@ -215,6 +217,22 @@ impl<'a> Script<'a> {
         self.legs.extend(legs);
     }
 
+    /// Up for ten minutes.
+    fn held(&mut self, leg: &Leg, answer: i64) {
+        self.say(leg.ring(self.at, 210 * MS));
+        self.say(leg.answer(answer));
+        self.say(leg.bye(answer + HELD));
+    }
+
+    fn held_two(&mut self, trunk: &Leg, answer: i64) {
+        let phone = own(trunk, self.n * 8 + 2, phone(self.random.below(8)));
+        self.say(phone.ring(self.at + 35 * MS, 120 * MS));
+        self.say(phone.answer(answer - 20 * MS));
+        self.held(trunk, answer);
+        self.say(phone.bye(answer + HELD + 11 * MS));
+        self.legs.push(phone);
+    }
+
     /// When its last message leaves.
     pub fn end(&self) -> i64 {
         self.end
@@ -246,6 +264,8 @@ enum Phones {
     Voicemail(i64),
 }
 
+/// Ten minutes.
+const HELD: i64 = 600_000 * MS;
 const Q850_BUSY: &str = "Reason: Q.850;cause=17;text=\"User busy\"\r\n";
 const Q850_NO_ANSWER: &str = "Reason: Q.850;cause=19;text=\"No answer from user\"\r\n";
 

@@ -1,0 +1,112 @@
+//! Any bytes as a SIP message, read by our scanner and by `rsip`: what both accept says the same.
+//!
+//! Compared are the method or status, Call-ID, CSeq, the tags of From and To, the branch of the first Via, the
+//! number of Via lines, and the body. Where the two may differ, `agreeable` says why.
+#![no_main]
+
+use std::panic;
+
+use libfuzzer_sys::fuzz_target;
+use ringback::limits;
+use ringback::wire::sip::{HeaderName, Message};
+use rsip::headers::{ToTypedHeader, UntypedHeader};
+use rsip::message::{HasHeaders, HeadersExt};
+use rsip::{Header, SipMessage};
+
+fuzz_target!(|data: &[u8]| {
+    if !agreeable(data) {
+        return;
+    }
+    let (Ok(ours), Some(theirs)) = (Message::parse(data), theirs(data)) else { return };
+    if ours.header_count() >= limits::HEADERS || !ours.faults().is_clean() {
+        return;
+    }
+    let (ours, theirs) = (Read::ours(&ours), theirs);
+    ours.compare(&theirs);
+});
+
+/// What is compared; none where the reader doesn't tell.
+#[derive(Debug, Default)]
+struct Read {
+    method: Option<String>,
+    status: Option<u16>,
+    call_id: Option<String>,
+    cseq: Option<(u32, String)>,
+    from_tag: Option<String>,
+    to_tag: Option<String>,
+    branch: Option<String>,
+    vias: usize,
+    body: Vec<u8>,
+}
+
+impl Read {
+    fn ours(message: &Message<'_>) -> Read {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let request = message.status().is_none();
+        Read {
+            method: request.then(|| text(message.cseq().map(|cseq| cseq.raw_method).unwrap_or_default())),
+            status: message.status(),
+            call_id: message.call_id().map(text),
+            cseq: message.cseq().map(|cseq| (cseq.number, text(cseq.raw_method))),
+            from_tag: message.from_tag().map(text),
+            to_tag: message.to_tag().map(text),
+            branch: message.top_via().and_then(|via| via.branch).map(text),
+            vias: message.headers(HeaderName::Via).count(),
+            body: [message.body(), message.trailing()].concat(),
+        }
+    }
+
+    fn theirs(message: &SipMessage) -> Read {
+        let (method, status) = match message {
+            SipMessage::Request(request) => (Some(request.method().to_string()), None),
+            SipMessage::Response(response) => (None, Some(response.status_code().code())),
+        };
+        let from = message.from_header().ok().and_then(|from| from.typed().ok());
+        let to = message.to_header().ok().and_then(|to| to.typed().ok());
+        let via = message.via_header().ok().and_then(|via| via.typed().ok());
+        let cseq = message.cseq_header().ok().and_then(|cseq| cseq.typed().ok());
+        Read {
+            method,
+            status,
+            call_id: message.call_id_header().ok().map(|id| id.value().to_owned()),
+            cseq: cseq.map(|cseq| (cseq.seq, cseq.method.to_string())),
+            from_tag: from.and_then(|from| from.tag().map(|tag| tag.value().to_owned())),
+            to_tag: to.and_then(|to| to.tag().map(|tag| tag.value().to_owned())),
+            branch: via.and_then(|via| via.branch().map(|branch| branch.value().to_owned())),
+            vias: message.headers().iter().filter(|header| matches!(header, Header::Via(_))).count(),
+            body: message.body().clone(),
+        }
+    }
+
+    fn compare(&self, theirs: &Read) {
+        let same = |what: &str, ours: &Option<String>, theirs: &Option<String>| {
+            if let Some(theirs) = theirs {
+                assert_eq!(ours.as_ref(), Some(theirs), "{what}: ours, theirs");
+            }
+        };
+        same("method", &self.method, &theirs.method);
+        assert_eq!(self.status, theirs.status, "status: ours, theirs");
+        same("Call-ID", &self.call_id, &theirs.call_id);
+        assert!(theirs.cseq.is_none() || self.cseq == theirs.cseq, "CSeq: {:?}, {:?}", self.cseq, theirs.cseq);
+        same("tag of From", &self.from_tag, &theirs.from_tag);
+        same("tag of To", &self.to_tag, &theirs.to_tag);
+        same("branch", &self.branch, &theirs.branch);
+        assert_eq!(self.vias, theirs.vias, "Via lines: ours, theirs");
+        assert_eq!(self.body, theirs.body, "body: ours, theirs");
+    }
+}
+
+/// What `rsip` reads. It panics on some input; that is its own affair, but the fuzzer would take it for ours.
+fn theirs(data: &[u8]) -> Option<Read> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let read = panic::catch_unwind(|| SipMessage::try_from(data).ok().map(|message| Read::theirs(&message)));
+    panic::set_hook(hook);
+    read.ok().flatten()
+}
+
+/// Whether the two mean to read such bytes alike.
+fn agreeable(data: &[u8]) -> bool {
+    let _ = data;
+    true
+}
