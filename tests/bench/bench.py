@@ -193,7 +193,7 @@ class Bench:
 
     def mostly_rtp(self, runs):
         """Calls that phones answered in sight, so that nothing has to be heard."""
-        capture, _ = self.generate(4_000, mix="phones", rtp=0.16, seed=7)
+        capture, _ = self.generate(2_000, mix="phones", rtp=0.3, seed=7)
         replay = [self.ringback, "replay", "--config", self.roles, "--format", "json"]
         out = self.folder / "rtp"
         subprocess.run([*replay, "--out", out, capture], check=True, stdout=subprocess.DEVNULL)
