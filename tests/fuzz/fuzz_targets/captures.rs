@@ -8,7 +8,6 @@ use ringback::limits;
 use ringback::source::{Capture, PacketSource};
 use ringback::wire::packet::{Body, TapId};
 
-
 fuzz_target!(|data: &[u8]| {
     let Ok(mut capture) = Capture::open(Box::new(Cursor::new(data.to_vec())), TapId(0), "fuzz") else {
         return;

@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
     let mut next = frame::decode(link, bytes, wire_len);
     let mut depth = 0;
     while let Ok(packet) = next {
-        assert!(packet.payload.len() <= bytes.len() && packet.depth <= limits::TUNNELS && packet.depth >= depth);
+        assert!(
+            packet.payload.len() <= bytes.len() && packet.depth <= limits::TUNNELS && packet.depth >= depth
+        );
         depth = packet.depth;
         next = inside(&packet);
     }

@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
         Payload::Plain(plain) => assert!(plain.len() + 6 <= data.len()),
         Payload::Compressed(packed) => {
             let plain = hep::inflate(packed);
-            assert!(plain.is_ok_and(|plain| plain.len() <= limits::HEP_INFLATED) || hep::inflate(packed).is_err());
+            assert!(
+                plain.is_ok_and(|plain| plain.len() <= limits::HEP_INFLATED) || hep::inflate(packed).is_err()
+            );
         }
     }
 });
