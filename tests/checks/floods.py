@@ -1,6 +1,6 @@
-"""Pours a million parts of each kind of excess through the engine while people call.
+"""Pours millions of parts of each kind of excess through the engine while people call.
 
-    floods.py [--count 600000] [NAME ...]
+    floods.py [--count 1000000] [NAME ...]
 
 Each flood runs with COUNT parts and with twice as many. People's calls must come out as without it, memory must stay
 under 384 MB and must not grow with the count, and CPU time must be linear in it. Prints a row each.
@@ -39,7 +39,7 @@ def poured(program, name, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--count", type=int, default=600_000)
+    parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
     program = os.environ.get("FLOODS") or built()
