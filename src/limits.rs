@@ -137,6 +137,18 @@ pub const HELD_RESPONSES: usize = 256;
 /// Answers that may be pickups, of the last moment. More: the oldest is forgotten.
 pub const PICKUPS: usize = 64;
 
+/// Answered legs whose streams may be compared. More: the oldest is compared no more.
+pub const RELAYED_LEGS: usize = 64;
+
+/// RTP streams of such a leg: one each way, and others after a transfer. More: not compared.
+pub const RELAYED_STREAMS: usize = 4;
+
+/// Mailboxes whose notices are followed. More: not followed.
+pub const MAILBOXES: usize = 16_384;
+
+/// Calls that wait for a notice, or were told a moment ago. More: the oldest is told as it stands.
+pub const MAILBOX_CALLS: usize = 256;
+
 /// Ids of calls by which a Call-ID used again is known. More: the oldest is forgotten.
 pub const RECENT_IDS: usize = 8_192;
 

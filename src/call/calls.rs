@@ -291,7 +291,9 @@ impl Calls {
             }
             return;
         }
-        if opens && progress::find_hop(leg, heard).is_none() && !heavy {
+        let ladder = leg.ladder.held();
+        let tries = opens && progress::find_hop(leg, heard).is_none() && !heavy;
+        if tries {
             let invite = Invite::of(heard.message);
             let hop = self.office.hop(heard, &invite);
             if self.mailboxes.any() {
@@ -305,6 +307,7 @@ impl Calls {
             }
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
+        let grown = tries || leg.ladder.held() != ladder;
         if heard.refers() {
             let invite = Invite::of(heard.message);
             let asked = self.reader(heard, &invite).asked();
@@ -316,6 +319,9 @@ impl Calls {
         }
         if heard.bears_on_answer() {
             self.listen(at.call);
+        }
+        if grown || heard.refers() {
+            self.tracked.book(at.call);
         }
         self.settle(at.call, heard.datagram.at);
     }
@@ -362,6 +368,7 @@ impl Calls {
             self.take_held(&held.datagram());
         }
         self.listen(call);
+        self.tracked.book(call);
         self.settle(call, datagram.at);
     }
 
@@ -467,6 +474,8 @@ impl Calls {
             self.tracked.add_leg(call, leg, false);
         }
         self.tracked.offer_keys(call, part.hints.into_iter());
+        self.listen(call);
+        self.tracked.book(call);
         self.settle(call, now);
     }
 
@@ -487,7 +496,6 @@ impl Calls {
 
     /// Sets the call's deadline as things stand now, or closes it.
     fn settle(&mut self, call: u32, now: Timestamp) {
-        self.tracked.book(call);
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
@@ -541,6 +549,7 @@ impl Calls {
 
     fn close(&mut self, call: u32, now: Timestamp, plan: Plan) {
         let direction = self.direction(call);
+        self.tracked.leave_alone(call);
         let Some(open) = self.tracked.get_mut(call) else { return };
         open.closed = Some(now);
         open.due = Some(self.timers.set(now + LINGER, call));

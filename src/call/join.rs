@@ -189,7 +189,7 @@ impl Reader<'_> {
 
     /// Whether the Via below the top one is of another place than the sender's (RFC 3261 16.6, step 8).
     fn is_relayed(&self) -> bool {
-        let before = self.invite.message.vias().nth(1).and_then(|via| via.addr());
+        let before = self.invite.message.second_via().and_then(|via| via.addr());
         let src = self.datagram.src;
         before.is_some_and(|before| self.place(before, src) != self.place(src, before))
     }

@@ -4,6 +4,7 @@
 //! entered before it; each for a few seconds, which begin anew with every leg that might belong to it. Two legs are one
 //! call's if they, and no third, show an SSRC with equal payloads; a payload that repeats, as silence does, says nothing.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
@@ -11,6 +12,7 @@ use smallvec::SmallVec;
 use crate::call::hash::Keyer;
 use crate::call::role::{self, Party};
 use crate::call::transaction::Hop;
+use crate::limits;
 use crate::settings::Roles;
 use crate::time::{Span, Timestamp};
 use crate::wire::rtp::RtpPacket;
@@ -18,7 +20,7 @@ use crate::wire::rtp::RtpPacket;
 /// The answered legs that nothing explains yet, and what they carry.
 #[derive(Debug, Default)]
 pub struct Relayed {
-    candidates: Vec<Candidate>,
+    candidates: VecDeque<Candidate>,
 }
 
 /// An answered call that may be a part of another, or miss one.
@@ -30,7 +32,7 @@ pub struct Candidate {
     pub serial: u64,
     began: Timestamp,
     ends: [Place; 2],
-    streams: SmallVec<[Stream; 2]>,
+    streams: Vec<Stream>,
 }
 
 /// Two calls that are one.
@@ -42,13 +44,10 @@ pub struct Relay {
     pub part: u32,
 }
 
-/// One end of a leg, as another leg may begin there. Where both ends are on one host, the port tells them apart.
+/// One end of a leg, as another leg may begin there: an address of version 6, zero for the PBX's, and a port where both
+/// ends are on one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Pbx,
-    Host(IpAddr),
-    Port(SocketAddr),
-}
+struct Place(u128, u16);
 
 /// A stream of a leg.
 #[derive(Clone, Debug)]
@@ -65,20 +64,26 @@ struct Stream {
 }
 
 impl Relayed {
-    /// Takes a call that was just answered by nobody in sight, and forgets those that are not `live` any more; tells which
-    /// calls are to be compared from now on.
+    /// Takes a call that was just answered by nobody in sight; tells which calls are to be compared from now on, of those
+    /// that are still `live`.
     pub fn add(&mut self, new: Candidate, live: impl Fn(&Candidate) -> bool) -> SmallVec<[u32; 4]> {
-        self.candidates.retain(live);
-        if self.candidates.len() >= MAX_CANDIDATES {
-            self.candidates.remove(0);
+        if self.candidates.len() >= limits::RELAYED_LEGS {
+            self.candidates.pop_front();
         }
         let partners = self.candidates.iter().filter(|old| new.leads_to(old) || old.leads_to(&new));
-        let mut compared: SmallVec<[u32; 4]> = partners.map(|old| old.call).collect();
+        let mut compared: SmallVec<[u32; 4]> = partners.filter(|old| live(old)).map(|old| old.call).collect();
         if !compared.is_empty() {
             compared.push(new.call);
         }
-        self.candidates.push(new);
+        self.candidates.push_back(new);
         compared
+    }
+
+    /// Forgets a call.
+    pub fn forget(&mut self, serial: u64) {
+        if let Some(at) = self.candidates.iter().position(|candidate| candidate.serial == serial) {
+            self.candidates.remove(at);
+        }
     }
 
     /// Hears a packet of a call that is compared; tells which two calls it shows to be one.
@@ -118,12 +123,12 @@ impl Candidate {
     /// A call by its first leg.
     pub fn new(call: u32, serial: u64, hop: &Hop, roles: &Roles) -> Candidate {
         let place = |end: SocketAddr, other: SocketAddr| match end.ip() {
-            ip if ip == other.ip() => Place::Port(end),
-            ip if role::party(roles, ip) == Party::Pbx => Place::Pbx,
-            ip => Place::Host(ip.to_canonical()),
+            ip if ip == other.ip() => Place::of(ip, end.port()),
+            ip if role::party(roles, ip) == Party::Pbx => Place(0, 0),
+            ip => Place::of(ip, 0),
         };
         let ends = [place(hop.src, hop.dst), place(hop.dst, hop.src)];
-        Candidate { call, serial, began: hop.opened.at, ends, streams: SmallVec::new() }
+        Candidate { call, serial, began: hop.opened.at, ends, streams: Vec::new() }
     }
 
     /// Whether the other leg leaves the host that this one entered, and not before it.
@@ -138,7 +143,7 @@ impl Candidate {
     /// The stream of an SSRC, a new one if there is room.
     fn stream(&mut self, ssrc: u32) -> Option<&mut Stream> {
         let known = self.streams.iter().position(|stream| stream.ssrc == ssrc);
-        if known.is_none() && self.streams.len() < MAX_STREAMS {
+        if known.is_none() && self.streams.len() < limits::RELAYED_STREAMS {
             self.streams.push(Stream::new(ssrc));
         }
         let n = known.unwrap_or(self.streams.len().saturating_sub(1));
@@ -148,6 +153,16 @@ impl Candidate {
     fn crowd(&mut self, ssrc: u32) {
         let streams = self.streams.iter_mut().filter(|stream| stream.ssrc == ssrc);
         streams.for_each(|stream| stream.crowded = true);
+    }
+}
+
+impl Place {
+    fn of(ip: IpAddr, port: u16) -> Place {
+        let ip = match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Place(ip.to_bits(), port)
     }
 }
 
@@ -193,20 +208,14 @@ const ENOUGH: u8 = 10;
 /// Payloads of a stream that are remembered: the PBX hands them on in less than a third of a second.
 const RECENT: usize = 16;
 
-/// So many answered legs are candidates at a time; the oldest goes first.
-const MAX_CANDIDATES: usize = 128;
-
-/// A leg has one stream each way, and others after a transfer.
-const MAX_STREAMS: usize = 4;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn candidate(serial: u64, began: i64, from: [u8; 4], to: [u8; 4]) -> Candidate {
-        let ends = [from, to].map(|ip| Place::Host(IpAddr::from(ip)));
+        let ends = [from, to].map(|ip| Place::of(IpAddr::from(ip), 0));
         let began = Timestamp::from_micros(began);
-        Candidate { call: serial as u32, serial, began, ends, streams: SmallVec::new() }
+        Candidate { call: serial as u32, serial, began, ends, streams: Vec::new() }
     }
 
     const TRUNK: [u8; 4] = [203, 0, 113, 20];
@@ -261,7 +270,7 @@ mod tests {
         let mut relayed = two_legs();
         relayed.add(candidate(3, 12, PBX, [192, 168, 20, 22]), |_| true);
         assert_eq!(played(&mut relayed, &[1, 2, 3], |_, n| [n; 20]), None);
-        relayed.add(candidate(4, 20, PBX, [192, 168, 20, 23]), |old| old.serial != 3);
+        relayed.forget(3);
         assert_eq!(played(&mut relayed, &[1, 2], |_, n| [n + 100; 20]), None);
     }
 
@@ -280,12 +289,14 @@ mod tests {
         for serial in 0..1_000 {
             relayed.add(candidate(serial, 0, TRUNK, PBX), |_| true);
         }
-        assert_eq!(relayed.candidates.len(), MAX_CANDIDATES);
+        assert_eq!(relayed.candidates.len(), limits::RELAYED_LEGS);
         for ssrc in 0..100 {
             let packet =
                 RtpPacket { kind: 0, sequence: 0, timestamp: 0, ssrc, marker: false, payload: &[1; 20] };
             assert_eq!(relayed.hear(999, &packet, &Keyer::new(7)), None);
         }
-        assert!(relayed.candidates.iter().all(|candidate| candidate.streams.len() <= MAX_STREAMS));
+        assert!(
+            relayed.candidates.iter().all(|candidate| candidate.streams.len() <= limits::RELAYED_STREAMS)
+        );
     }
 }

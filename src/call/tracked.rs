@@ -13,8 +13,8 @@ use crate::call::kinds::Kinds;
 use crate::call::leg::Leg;
 use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
-use crate::limits;
 use crate::call::relayed::{self, Candidate, Relay, Relayed};
+use crate::limits;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::RtpPacket;
@@ -171,6 +171,13 @@ impl Tracked {
             let Some(open) = self.calls.get_mut(call as usize) else { continue };
             open.media.compared = relayed::COMPARED;
             open.media.spots.iter().for_each(|(_, place)| self.idle.wake(*place));
+        }
+    }
+
+    /// Compares a call with others no more.
+    pub fn leave_alone(&mut self, call: u32) {
+        if let Some(open) = self.calls.get(call as usize).filter(|open| open.answer_told) {
+            self.relayed.forget(open.serial);
         }
     }
 

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::call::hash::{Key, KeyMap};
 use crate::event::{AnsweredBy, CallRecord, CallSeen, Confidence, Evidence, Outcome};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::waiting::Waiting;
 
@@ -54,7 +55,7 @@ impl Mailboxes {
             return false;
         }
         let before = self.known.get(&mailbox).copied();
-        if before.is_some() || self.known.len() < MAX_MAILBOXES {
+        if before.is_some() || self.known.len() < limits::MAILBOXES {
             self.known.insert(mailbox, now);
         }
         before.is_some_and(|before| match (before.new, now.new) {
@@ -68,7 +69,7 @@ impl Mailboxes {
         mailboxes.retain(|mailbox| self.known.contains_key(mailbox));
         let Some(wait) = patience(&verdict.0).filter(|_| !mailboxes.is_empty()) else { return Some(verdict) };
         self.forget(now);
-        let surplus = if self.left.len() >= MAX_LEFT { self.left.pop_front() } else { None };
+        let surplus = if self.left.len() >= limits::MAILBOX_CALLS { self.left.pop_front() } else { None };
         self.left.push_back(Left { mailboxes, ended: now, due: now + wait, verdict: Some(verdict) });
         self.plan();
         surplus.and_then(|left| left.verdict)
@@ -158,9 +159,6 @@ const LATER: Span = Span::from_secs(30);
 /// A notice comes no later than this after the call.
 const NOTICE: Span = Span::from_secs(120);
 
-const MAX_MAILBOXES: usize = 16_384;
-const MAX_LEFT: usize = 256;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +199,6 @@ mod tests {
         for n in 0..20_000_u32 {
             mailboxes.notice(mailbox(&n.to_be_bytes()), counted(0));
         }
-        assert_eq!(mailboxes.known.len(), MAX_MAILBOXES);
+        assert_eq!(mailboxes.known.len(), limits::MAILBOXES);
     }
 }
