@@ -11,12 +11,15 @@ pub(super) struct Index {
     first: [u16; HeaderName::COUNT],
     /// Lines that are none of a header.
     pub(super) faults: Faults,
+    /// There is more than one line of Via.
+    pub(super) several_vias: bool,
 }
 
 impl Index {
     /// Walks a head, its start line included.
     pub(super) fn of(head: &[u8]) -> Index {
-        let mut index = Index { first: [0; HeaderName::COUNT], faults: Faults::default() };
+        let mut index =
+            Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false };
         walk(head, head.len() - first_line(head).1.len(), |at, line| index.add(at, line));
         index
     }
@@ -27,8 +30,11 @@ impl Index {
     }
 
     fn add(&mut self, at: usize, line: &[u8]) {
-        if let Some((known, _)) = HeaderName::usual(line) {
+        if let Some((known, _)) = HeaderName::usual(line).or_else(|| HeaderName::common(line)) {
             return self.note(known, at);
+        }
+        if line.starts_with(b"Allow:") {
+            return;
         }
         match split_header(line).map(|(name, _)| (name, HeaderName::read(name))) {
             Some((_, Some(known))) => self.note(known, at),
@@ -38,8 +44,9 @@ impl Index {
     }
 
     fn note(&mut self, known: HeaderName, at: usize) {
-        if let Some(slot @ 0) = self.first.get_mut(known as usize) {
-            *slot = u16::try_from(at).unwrap_or(0);
+        match self.first.get_mut(known as usize) {
+            Some(slot @ 0) => *slot = u16::try_from(at).unwrap_or(0),
+            _ => self.several_vias |= known == HeaderName::Via,
         }
     }
 }

@@ -134,6 +134,12 @@ impl<'a> Message<'a> {
         self.values(HeaderName::Via).map(Via::parse)
     }
 
+    /// The Via of who sent it to the last sender, if anybody did.
+    pub fn second_via(&self) -> Option<Via<'a>> {
+        let one = !self.index().several_vias && near(b',', self.scan.via).is_none();
+        if one { None } else { self.vias().nth(1) }
+    }
+
     /// The first Contact.
     pub fn contact(&self) -> Option<NameAddr<'a>> {
         self.first_value(HeaderName::Contact).map(NameAddr::parse)
@@ -241,7 +247,12 @@ impl<'a> Message<'a> {
 
     /// The first of `headers(name)`.
     fn first_line(&self, name: HeaderName) -> Option<&'a [u8]> {
-        let line = Lines::new(self.lines_from(name)).next()?;
+        let lines = self.lines_from(name);
+        let end = near(b'\n', lines).map_or(lines.len(), |end| end + 1);
+        let line = match lines.get(end) {
+            Some(b' ' | b'\t') => Lines::new(lines).next()?,
+            _ => lines.get(..end)?,
+        };
         split_header(line).map(|(_, value)| trim(value))
     }
 

@@ -105,6 +105,22 @@ impl HeaderName {
         }
     }
 
+    /// The same for names that many messages have, of those that no scan looks for.
+    #[inline]
+    pub(super) fn common(line: &[u8]) -> Option<(HeaderName, usize)> {
+        let start = line.first_chunk::<8>()?;
+        let (known, rest): (_, &[u8]) = match start {
+            b"Max-Forw" => (H::MaxForwards, b"ards:"),
+            b"User-Age" => (H::UserAgent, b"nt:"),
+            b"Supporte" => (H::Supported, b"d:"),
+            b"P-Assert" => (H::PAssertedIdentity, b"ed-Identity:"),
+            b"Record-R" => (H::RecordRoute, b"oute:"),
+            b"Session-" => (H::SessionExpires, b"Expires:"),
+            _ => return None,
+        };
+        line.get(8..).is_some_and(|line| line.starts_with(rest)).then_some((known, 8 + rest.len()))
+    }
+
     /// What its names begin with, as [`initial`] tells it.
     pub(super) fn initials(self) -> u32 {
         let long = self.name().as_bytes().first().map_or(0, |first| initial(*first));
@@ -310,13 +326,15 @@ mod tests {
         let long = (0..32).flat_map(|length| of_length(length).iter().map(|(long, _)| long.to_vec()));
         for name in long.chain((0..=u8::MAX).map(|letter| vec![letter])).filter(|name| name != b":") {
             let line = [&name[..], b": value"].concat();
-            let usual = HeaderName::usual(&line);
+            let usual = HeaderName::usual(&line).or_else(|| HeaderName::common(&line));
             assert!(usual.is_none() || usual.map(|(known, _)| known) == HeaderName::read(&name), "{line:?}");
             assert!(usual.is_none_or(|(_, value)| &line[value..] == b" value"), "{line:?}");
         }
         assert_eq!(HeaderName::usual(b"Via: SIP/"), Some((HeaderName::Via, 4)));
         assert_eq!(HeaderName::usual(b"Call-ID:x"), Some((HeaderName::CallId, 8)));
         assert_eq!(HeaderName::usual(b"Contents: x"), None);
+        assert_eq!(HeaderName::common(b"User-Agent: x"), Some((HeaderName::UserAgent, 11)));
+        assert_eq!(HeaderName::common(b"Session-ID: x"), None);
     }
 
     #[test]
