@@ -153,7 +153,15 @@ impl Hop {
     /// Whether a response came, seen or not: an INVITE over UDP is sent again until one does (RFC 3261
     /// 17.1.1.2).
     pub fn was_responded(&self) -> bool {
-        self.responded || (!self.reliable && self.retransmitted() == Span::ZERO)
+        self.responded || (!self.reliable && self.retransmitted() < SENT_AGAIN)
+    }
+
+    /// Whether it was stopped or ended by messages that were not seen, of which others tell: a 487, or the answer to a
+    /// CANCEL, without the CANCEL; an ACK without a final response. Whom they said had answered can't be known.
+    pub fn ended_unseen(&self) -> bool {
+        let no_cancel =
+            self.cancelled.is_none() && (self.status() == Some(487) || self.cancel_heard.is_some());
+        no_cancel || (self.acked && self.answered.is_none() && self.refused.is_none())
     }
 
     /// When the receiver began to ring, or to play early media.
@@ -226,6 +234,9 @@ fn result_of_bare_status(status: u16) -> LegResult {
 
 /// An INVITE nobody answered proves it once its copies span this (RFC 3261 17.1.1.2: 0.5, 1.5, 3.5 s).
 pub const NO_RESPONSE_PROOF: Span = Span::from_millis(3_500);
+
+/// A copy of an INVITE that comes sooner was seen twice, not sent again, which takes 0.5 s (RFC 3261 17.1.1.2).
+const SENT_AGAIN: Span = Span::from_millis(250);
 
 const RANG_OUT: Span = Span::from_secs(10);
 

@@ -131,7 +131,7 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
     if before().any(|hop| hop.answered.is_some()) {
         return unknown("call.phone_answered_before_the_caller");
     }
-    if before().any(cancel_not_seen) {
+    if before().any(Hop::ended_unseen) {
         return unknown("call.phone_stopped_unseen");
     }
     match last_end {
@@ -220,11 +220,6 @@ fn answered_at_once(hop: &Hop) -> bool {
 
 fn answered_like_a_machine(hop: &Hop) -> bool {
     answered_after(hop) <= MACHINE_PICKS_UP && !matches!(hop.role, Role::PhoneOut | Role::TrunkOut)
-}
-
-/// A phone says 487 when its CANCEL has come, and that may have said that another answered.
-fn cancel_not_seen(hop: &Hop) -> bool {
-    hop.cancelled.is_none() && hop.status() == Some(487)
 }
 
 fn near(a: Timestamp, b: Timestamp) -> bool {
