@@ -22,6 +22,7 @@
 //! | [`learn`] | what captures tell of a site without a configuration: roles, habits, questions | L4 |
 //! | [`source`] | captures and taps as packets, merged by time | L5, I/O |
 //! | [`clock`] | the only reader of the machine's clocks | L5, I/O |
+//! | [`gateway`] | what carries texts: the file gateway | L5, I/O |
 //! | [`store`] | the journal and what follows from it, on disk; one thread that writes | L5, I/O |
 //! | [`config`], [`replay`], [`cli`] | files to settings; captures through the engine; the commands | L6, I/O |
 //!
@@ -44,6 +45,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod gateway;
 pub mod learn;
 pub mod limits;
 pub mod media;

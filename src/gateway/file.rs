@@ -1,0 +1,273 @@
+//! The file gateway: a JSON line a text, appended to `outbox.jsonl` in its folder and synced before it is accepted.
+//!
+//! A key is accepted once: at a start the outbox is read, and a text whose key is there already is answered without a
+//! second line. A last line without its end was never accepted; it is cut off. Whoever reads the outbox may move it
+//! away: the next text begins a new one.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Found, Gateway, GatewayError};
+use crate::event::Message;
+use crate::phone::{Number, Party};
+use crate::time::Timestamp;
+
+/// A folder that texts are written into.
+#[derive(Debug)]
+pub struct FileGateway {
+    path: PathBuf,
+    file: File,
+    keys: BTreeSet<String>,
+    cut: u64,
+}
+
+/// A line of the outbox.
+#[derive(Serialize)]
+struct Line<'a> {
+    key: &'a str,
+    at: Option<Timestamp>,
+    channel: &'a str,
+    to: &'a Party,
+    from: Option<Number>,
+    body: &'a str,
+    encoding: &'a str,
+    segments: u32,
+    case: &'a str,
+    template: &'a str,
+}
+
+/// What is read of a line.
+#[derive(Deserialize)]
+struct Written {
+    key: String,
+}
+
+impl FileGateway {
+    /// Opens the outbox in `folder`, making either if it isn't there, for this user alone.
+    pub fn open(folder: &Path) -> Result<FileGateway, GatewayError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| GatewayError::file(folder, error))?;
+        let path = folder.join(OUTBOX);
+        let file = open(&path).map_err(|error| GatewayError::file(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(GatewayError::InUse(path)),
+            Err(TryLockError::Error(error)) => return Err(GatewayError::file(&path, error)),
+        }
+        let mut gateway = FileGateway { path, file, keys: BTreeSet::new(), cut: 0 };
+        match gateway.read() {
+            Ok(()) => Ok(gateway),
+            Err(error) => Err(GatewayError::file(&gateway.path, error)),
+        }
+    }
+
+    /// How many bytes of a line that was never finished were cut off, at the start.
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// Reads the keys that are there, and cuts off a last line that has no end.
+    fn read(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let (mut whole, mut line) = (0_u64, Vec::new());
+        let mut reader = BufReader::new(&self.file);
+        loop {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line)? as u64;
+            if line.last() != Some(&b'\n') {
+                self.cut = length;
+                break;
+            }
+            whole += length;
+            // What somebody else wrote there has no key, and is none of ours.
+            self.keys.extend(serde_json::from_slice::<Written>(&line).map(|written| written.key));
+        }
+        if self.cut > 0 {
+            self.file.set_len(whole)?;
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, message: &Message) -> Answer {
+        if let Err(error) = self.stay_in_place() {
+            return Answer::NotAccepted(error.to_string());
+        }
+        let line = match line(message) {
+            Ok(line) => line,
+            Err(error) => return Answer::NotAccepted(error.to_string()),
+        };
+        let before = match self.file.metadata() {
+            Ok(now) => now.len(),
+            Err(error) => return Answer::NotAccepted(error.to_string()),
+        };
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_all());
+        match written {
+            Ok(()) => {
+                self.keys.insert(message.key.clone());
+                Answer::Accepted(message.key.clone())
+            }
+            Err(error) => match self.file.set_len(before).and_then(|()| self.file.sync_all()) {
+                Ok(()) => Answer::NotAccepted(error.to_string()),
+                Err(_) => Answer::Unknown(error.to_string()),
+            },
+        }
+    }
+
+    /// Begins a new outbox if the one that is open was moved away or deleted.
+    fn stay_in_place(&mut self) -> io::Result<()> {
+        let ours = self.file.metadata()?;
+        let there = fs::metadata(&self.path);
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(());
+        }
+        let file = open(&self.path)?;
+        file.try_lock().map_err(|_| io::Error::other("another program writes it"))?;
+        self.file = file;
+        Ok(())
+    }
+}
+
+impl Gateway for FileGateway {
+    fn submit(&mut self, message: &Message) -> Answer {
+        if self.keys.contains(&message.key) {
+            return Answer::Accepted(message.key.clone());
+        }
+        self.append(message)
+    }
+
+    fn find(&mut self, key: &str) -> Found {
+        if self.keys.contains(key) { Found::Accepted(key.to_owned()) } else { Found::Absent }
+    }
+}
+
+/// Opens the file for this user alone, and makes its name survive a power cut.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+    Ok(file)
+}
+
+fn line(message: &Message) -> io::Result<Vec<u8>> {
+    let line = Line {
+        key: &message.key,
+        at: message.sent,
+        channel: &message.channel,
+        to: &message.to,
+        from: message.from,
+        body: &message.body,
+        encoding: &message.encoding,
+        segments: message.segments,
+        case: &message.case,
+        template: &message.template,
+    };
+    let mut bytes = serde_json::to_vec(&line)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The name of the outbox in its folder.
+const OUTBOX: &str = "outbox.jsonl";
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::event::MessageState;
+
+    fn folder() -> TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn text(key: &str) -> Message {
+        Message {
+            key: key.into(),
+            case: "c".into(),
+            due: Timestamp::from_parts(100, 0),
+            sent: Some(Timestamp::from_parts(100, 0)),
+            channel: "sms".into(),
+            to: Party::Number(Number::parse("+13125550142").expect("a number")),
+            from: None,
+            template: "ack".into(),
+            variant: None,
+            body: "two\nlines".into(),
+            encoding: "GSM-7".into(),
+            segments: 1,
+            consent: "response".into(),
+            state: MessageState::Claimed,
+            why: None,
+            attempts: 1,
+            gateway: Some("main".into()),
+            gateway_ref: None,
+            trail: Vec::new(),
+        }
+    }
+
+    fn keys(folder: &Path) -> Vec<String> {
+        let whole = fs::read_to_string(folder.join(OUTBOX)).expect("an outbox");
+        whole.lines().map(|line| serde_json::from_str::<Written>(line).expect("a line").key).collect()
+    }
+
+    #[test]
+    fn a_key_is_written_once_also_after_a_restart() {
+        let room = folder();
+        let place = room.path().join("outbox");
+        for _ in 0..2 {
+            let mut gateway = FileGateway::open(&place).expect("opens");
+            for key in ["a/lead/ack", "b/lead/ack", "a/lead/ack"] {
+                assert_eq!(gateway.submit(&text(key)), Answer::Accepted(key.into()));
+            }
+            assert_eq!(gateway.find("a/lead/ack"), Found::Accepted("a/lead/ack".into()));
+            assert_eq!(gateway.find("c/lead/ack"), Found::Absent);
+        }
+        assert_eq!(keys(&place), ["a/lead/ack", "b/lead/ack"]);
+    }
+
+    #[test]
+    fn a_line_that_was_never_finished_is_cut_off_and_its_text_was_never_accepted() {
+        let room = folder();
+        FileGateway::open(room.path()).expect("opens").submit(&text("a"));
+        let path = room.path().join(OUTBOX);
+        let mut file = OpenOptions::new().append(true).open(&path).expect("opens");
+        file.write_all(b"{\"key\":\"b\"}").expect("writes");
+        let mut gateway = FileGateway::open(room.path()).expect("opens");
+        assert_eq!((gateway.cut(), gateway.find("b")), (11, Found::Absent));
+        gateway.submit(&text("b"));
+        assert_eq!(keys(room.path()), ["a", "b"]);
+    }
+
+    #[test]
+    fn folder_and_outbox_are_for_this_user_alone() {
+        let room = folder();
+        let place = room.path().join("outbox");
+        FileGateway::open(&place).expect("opens");
+        let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+        assert_eq!((mode(&place), mode(&place.join(OUTBOX))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn an_outbox_that_was_moved_away_is_begun_anew() {
+        let room = folder();
+        let mut gateway = FileGateway::open(room.path()).expect("opens");
+        gateway.submit(&text("a"));
+        fs::rename(room.path().join(OUTBOX), room.path().join("taken")).expect("renames");
+        gateway.submit(&text("a"));
+        gateway.submit(&text("b"));
+        assert_eq!(keys(room.path()), ["b"]);
+    }
+
+    #[test]
+    fn a_second_writer_is_refused() {
+        let room = folder();
+        let _first = FileGateway::open(room.path()).expect("opens");
+        assert!(matches!(FileGateway::open(room.path()), Err(GatewayError::InUse(_))));
+    }
+}
