@@ -22,10 +22,11 @@ use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
 use crate::call::recent::{RecentIds, Strangers};
 use crate::call::relayed::{Relay, SSRC};
+use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
-use crate::event::{CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
+use crate::event::{self, CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
 use crate::limits;
 use crate::settings::{Quirk, Settings};
 use crate::time::{Span, Timestamp};
@@ -80,6 +81,10 @@ pub struct Calls {
     barren: usize,
     /// There is a line to follow up for; else nobody asks what rules see of a call.
     followed: bool,
+    /// Calls that were open when an earlier run ended.
+    resumed: Resumed,
+    /// Calls whose rows changed; none where nobody keeps them.
+    changed: Option<Vec<u32>>,
 }
 
 impl Calls {
@@ -103,12 +108,46 @@ impl Calls {
             told: Vec::new(),
             barren: 0,
             followed: !settings.lines.is_empty(),
+            resumed: Resumed::default(),
+            changed: None,
         }
     }
 
     /// Names the taps, in the order of their ids.
     pub fn name_taps(&mut self, taps: Vec<Arc<str>>) {
         self.taps = taps;
+    }
+
+    /// Goes on with the calls that were open when an earlier run ended, and from now on notes which calls change.
+    pub fn resume(&mut self, rows: Vec<event::OpenCall>, now: Timestamp) {
+        self.changed = Some(Vec::new());
+        let seen = self.resumed.take_in(rows, &self.keyer, now);
+        self.told.extend(seen.into_iter().filter(|_| self.followed).map(Told::Seen));
+    }
+
+    /// The legs of open calls that changed since the last time, as a store keeps them.
+    pub fn take_changed(&mut self) -> Vec<event::OpenCall> {
+        let mut changed = self.changed.as_mut().map(std::mem::take).unwrap_or_default();
+        changed.sort_unstable();
+        changed.dedup();
+        let open = |call: u32| self.tracked.get(call).filter(|open| open.closed.is_none() && !open.stray);
+        let rows = |call: u32| open(call).map(|open| open.rows(self.direction(call)));
+        changed.into_iter().filter_map(rows).flatten().collect()
+    }
+
+    /// Packets were lost: what is open now may have had some of them.
+    pub fn lose(&mut self) {
+        for call in self.tracked.open() {
+            if let Some(open) = self.tracked.get_mut(call) {
+                open.lossy = true;
+            }
+        }
+    }
+
+    fn note_change(&mut self, call: u32) {
+        if let Some(changed) = &mut self.changed {
+            changed.push(call);
+        }
     }
 
     /// What was counted so far.
@@ -128,7 +167,8 @@ impl Calls {
 
     /// When `expire` has something to do.
     pub fn deadline(&self) -> Option<Timestamp> {
-        let due = [self.timers.next(), self.held.deadline(), self.mailboxes.deadline()];
+        let due =
+            [self.timers.next(), self.held.deadline(), self.mailboxes.deadline(), self.resumed.deadline()];
         due.into_iter().flatten().min()
     }
 
@@ -171,6 +211,10 @@ impl Calls {
         let at = self.deadline().filter(|at| *at <= now)?;
         if let Some((record, seen)) = self.mailboxes.expired(at) {
             self.told.push(Told::Closed(record, seen));
+            return Some(at);
+        }
+        if let Some(end) = self.resumed.expired(at) {
+            self.end_resumed(end);
             return Some(at);
         }
         match self.held.expired(at) {
@@ -221,7 +265,7 @@ impl Calls {
 
     /// A message of no leg in sight: it opens one, waits for its INVITE, or belongs to what was not seen.
     fn unknown(&mut self, heard: &Heard<'_>, may_hold: bool) {
-        if self.is_of_noncall(heard.keys) {
+        if self.is_of_noncall(heard.keys) || self.is_of_resumed(heard) {
             return;
         }
         let of_invite = heard.message.method() == Method::Invite;
@@ -262,6 +306,29 @@ impl Calls {
             let phase = CallPhase::Ended(Verdict::of(&record));
             self.told.push(Told::Closed(record, seen.map(|seen| CallSeen { phase, ..seen })));
         }
+    }
+
+    /// Whether a message belongs to a call of an earlier run, which hears it.
+    fn is_of_resumed(&mut self, heard: &Heard<'_>) -> bool {
+        if self.resumed.is_empty() {
+            return false;
+        }
+        let backward = heard.keys.leg_of_called(&self.keyer);
+        let known = [Some(heard.keys.leg), backward].into_iter().flatten().find(|key| self.resumed.has(*key));
+        let Some(leg) = known else { return false };
+        if let Some(end) = self.resumed.hear(leg, heard, &self.office.pbx.roles) {
+            self.end_resumed(end);
+        }
+        true
+    }
+
+    /// Judges a call of an earlier run by what was seen of its end.
+    fn end_resumed(&mut self, end: resumed::End) {
+        let judge = &self.office.pbx.judge;
+        let mut record = end.record(&self.taps);
+        record.missed = outcome::missed(record.outcome, record.direction, judge);
+        let seen = self.followed.then(|| resumed::seen(&record));
+        self.told.push(Told::Closed(Box::new(record), seen));
     }
 
     /// Whether a dialog was opened by an INVITE that is no call; either side of it may speak.
@@ -364,6 +431,7 @@ impl Calls {
         if self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0) {
             self.tracked.expect(call, &traits.media, message.status().is_none());
         }
+        self.note_change(call);
         for held in self.held.take(keys.leg) {
             self.take_held(&held.datagram());
         }
@@ -401,6 +469,7 @@ impl Calls {
             scanner: self.office.is_scanner(message, hop, &called),
             called,
             ambiguous: 0,
+            lossy: false,
             stray,
             rivals: Vec::new(),
             expires: office::ring_limit(message),
@@ -474,6 +543,7 @@ impl Calls {
             self.tracked.add_leg(call, leg, false);
         }
         self.tracked.offer_keys(call, part.hints.into_iter());
+        self.note_change(call);
         self.listen(call);
         self.tracked.book(call);
         self.settle(call, now);
@@ -510,6 +580,7 @@ impl Calls {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
         }
         if newly_answered {
+            self.note_change(call);
             self.tell(call, now, CallPhase::Answered);
             self.tracked.compare(call, &self.office.pbx.roles);
         }

@@ -34,6 +34,7 @@ mod pickup;
 mod progress;
 mod recent;
 mod relayed;
+mod resumed;
 mod role;
 mod timers;
 mod tracked;

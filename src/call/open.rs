@@ -15,7 +15,7 @@ use crate::call::pickup::Pickup;
 use crate::call::role::{self, Party};
 use crate::call::timers::Due;
 use crate::call::transaction::Hop;
-use crate::event::{CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role, Verdict};
+use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role, Verdict};
 use crate::phone;
 use crate::settings::{Coverage, Judge, Roles};
 use crate::time::{Span, Timestamp};
@@ -41,6 +41,8 @@ pub struct OpenCall {
     pub scanner: bool,
     /// Legs in sight that fit it and other calls too.
     pub ambiguous: u16,
+    /// A tap lost packets while it was open.
+    pub lossy: bool,
     /// It is nothing but such a leg: part of another call, and never told as one.
     pub stray: bool,
     /// The calls it fits as such, with their serial numbers.
@@ -182,6 +184,23 @@ impl OpenCall {
         }
     }
 
+    /// Its legs as a store keeps them.
+    pub fn rows(&self, direction: Direction) -> impl Iterator<Item = event::OpenCall> {
+        self.legs.iter().filter_map(move |leg| {
+            let hop = leg.caller_hop()?;
+            Some(event::OpenCall {
+                call: self.id,
+                call_id: String::from_utf8_lossy(&leg.call_id).into_owned(),
+                from_tag: String::from_utf8_lossy(&leg.from_tag).into_owned(),
+                caller: self.caller.party.clone().filter(|_| !self.caller.withheld),
+                called: self.called.party.clone(),
+                direction,
+                at: hop.opened.at,
+                answered: hop.answered.map(|seen| seen.at),
+            })
+        })
+    }
+
     /// Whether its caller has been answered.
     pub fn is_answered(&self) -> bool {
         self.legs.get(self.lead()).and_then(Leg::caller_hop).is_some_and(|hop| hop.answered.is_some())
@@ -303,7 +322,7 @@ impl OpenCall {
             answered_by: judgement.answered_by,
             confidence: judgement.confidence,
             ambiguous: self.ambiguous > 0,
-            lossy: false,
+            lossy: self.lossy,
             rang_ms: self.rang_for(answered.or(end)).as_millis(),
             talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),
             final_status: status,

@@ -77,6 +77,11 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// The key of a leg by its Call-ID and From-tag.
+pub fn leg_key(keyer: &Keyer, call_id: &[u8], from_tag: &[u8]) -> Key {
+    leg(keyer, keyer.key(CALL_ID, call_id), from_tag)
+}
+
 /// A leg by its Call-ID and its caller's tag: within one Call-ID tags need only be told apart.
 fn leg(keyer: &Keyer, call: Key, tag: &[u8]) -> Key {
     call.with(LEG, Key::of_fingerprint(keyer.fingerprint(&[tag])))

@@ -15,13 +15,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::call::{Calls, Told};
-use crate::event::{Event, JournalEntry, Message, Receipt};
+use crate::event::{CallKey, CallPhase, Event, JournalEntry, Message, OpenCall, Receipt, State};
 use crate::flow::{Flow, Piece};
 use crate::media::Streams;
 use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Body, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
@@ -37,6 +37,10 @@ pub enum Input<'a> {
     Packet(Packet<'a>),
     /// What a gateway said of a message.
     Receipt(Receipt),
+    /// A gateway surely doesn't have the message with this key; it is decided anew after so long.
+    NotAccepted(String, Span),
+    /// A tap lost so many packets.
+    Drops(u64),
     /// There is no more input: what is still open is judged by what is known.
     End,
 }
@@ -48,6 +52,9 @@ pub enum Output {
     Journal(Box<JournalEntry>),
     /// A message is to be handed to its gateway; the answer comes back as a receipt.
     Submit(Box<Message>),
+    /// Nobody knows whether the gateway has this message: it is to be asked. The answer comes back as a receipt, or as
+    /// `NotAccepted`.
+    LookUp(Box<Message>),
 }
 
 /// The engine.
@@ -61,6 +68,8 @@ pub struct Engine {
     summary: Summary,
     entries: u64,
     outputs: VecDeque<Output>,
+    /// Calls that are over, for a store; none where nobody keeps them.
+    over: Option<Vec<CallKey>>,
 }
 
 impl Engine {
@@ -76,7 +85,36 @@ impl Engine {
             summary: Summary::of_site(&settings.site),
             entries: 0,
             outputs: VecDeque::new(),
+            over: None,
         }
+    }
+
+    /// An engine that goes on from `state` at `now`. Messages are claimed in the journal before they are submitted,
+    /// and what is due late is judged by the time it really is.
+    pub fn restore(settings: &Settings, state: State, seed: u64, now: Timestamp) -> Engine {
+        let mut engine = Engine::new(settings, seed);
+        engine.now = state.last_at.map_or(now, |last| last.max(now));
+        engine.entries = state.next.saturating_sub(1);
+        engine.over = Some(Vec::new());
+        let mut events = Vec::new();
+        engine.followup = Followup::restore(settings, &state, engine.now, &mut events);
+        engine.record(events);
+        let unsure = engine.followup.unsure();
+        engine.outputs.extend(unsure.into_iter().map(|message| Output::LookUp(Box::new(message))));
+        engine.calls.resume(state.open_calls, engine.now);
+        engine.tell();
+        engine
+    }
+
+    /// What changed of open calls since the last time, for a store: legs as they stand now, and calls that are over.
+    pub fn take_open(&mut self) -> (Vec<OpenCall>, Vec<CallKey>) {
+        let over = self.over.as_mut().map(std::mem::take).unwrap_or_default();
+        (self.calls.take_changed(), over)
+    }
+
+    /// Engine time.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Names the taps, in the order of their ids, as evidence is to show them.
@@ -95,12 +133,20 @@ impl Engine {
             Input::Receipt(receipt) => {
                 self.followed(|followup, now, out| followup.receipt(now, &receipt, out))
             }
+            Input::NotAccepted(key, after) => self.followed(|followup, now, out| {
+                followup.not_accepted(now, &key, now + after, out);
+            }),
+            Input::Drops(count) => {
+                self.summary.drops = self.summary.drops.saturating_add(count);
+                self.calls.lose();
+            }
             Input::End => self.end(),
         }
     }
 
     /// Lets time pass until `at`.
     pub fn advance(&mut self, at: Timestamp) {
+        self.followup.wake(at);
         while let Some(due) = self.deadline().filter(|due| *due <= at) {
             self.now = self.now.max(due);
             if self.calls.expire(due).is_some() {
@@ -160,12 +206,18 @@ impl Engine {
         }
         for told in self.calls.take_told() {
             let seen = match told {
-                Told::Seen(seen) => Some(seen),
+                Told::Seen(seen) => {
+                    if seen.phase == CallPhase::Joined {
+                        self.note_over(seen.call);
+                    }
+                    Some(seen)
+                }
                 Told::Closed(mut record, seen) => {
                     let line = seen.as_ref().and_then(|seen| {
                         line::find(&self.lines, seen.called.as_ref(), seen.called_user.as_deref())
                     });
                     record.line = line.map(|line| line.id.clone());
+                    self.note_over(record.call);
                     self.summary.count(&record);
                     self.journal(self.now, Event::Call(record));
                     seen
@@ -180,6 +232,10 @@ impl Engine {
     fn followed(&mut self, act: impl FnOnce(&mut Followup, Timestamp, &mut Vec<(Timestamp, Event)>)) {
         let mut events = Vec::new();
         act(&mut self.followup, self.now, &mut events);
+        self.record(events);
+    }
+
+    fn record(&mut self, events: Vec<(Timestamp, Event)>) {
         for (at, event) in events {
             let submit = match &event {
                 Event::Message(message) if message.is_to_be_submitted() => Some(message.clone()),
@@ -187,6 +243,12 @@ impl Engine {
             };
             self.journal(at.max(self.now), event);
             self.outputs.extend(submit.map(Output::Submit));
+        }
+    }
+
+    fn note_over(&mut self, call: CallKey) {
+        if let Some(over) = &mut self.over {
+            over.push(call);
         }
     }
 

@@ -150,6 +150,6 @@ pub struct CaseClosed {
 impl Message {
     /// Whether it waits to be handed to its gateway.
     pub fn is_to_be_submitted(&self) -> bool {
-        self.state == MessageState::Submitted
+        matches!(self.state, MessageState::Claimed | MessageState::Submitted)
     }
 }

@@ -132,6 +132,12 @@ impl Cases {
         self.by_key.get(key).copied()
     }
 
+    /// All texts of sequences that are known, by case and step.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        let steps = self.cases.values().filter_map(|case| case.plan.as_ref()).flat_map(|plan| &plan.steps);
+        steps.filter_map(|step| step.message.as_deref())
+    }
+
     pub(super) fn forget(&mut self, no: CaseNo) {
         let Some(case) = self.cases.remove(&no) else { return };
         if let Some(party) = case.party.filter(|party| self.by_party.get(party) == Some(&no)) {

@@ -120,7 +120,8 @@ fn sender<'a>(settings: &'a Settings, line: &Line) -> Option<(&'a str, &'a Gatew
     Some((id, gateway))
 }
 
-fn key(plan: &Plan, step: &Step) -> String {
+/// The key of a step's text or task.
+pub(super) fn key(plan: &Plan, step: &Step) -> String {
     let sequence = plan.sequence().map_or("", |sequence| &sequence.id);
     format!("{}/{sequence}/{}", plan.call, step.id)
 }

@@ -126,7 +126,7 @@ fn drain(engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), Stopped> {
     while let Some(output) = engine.poll() {
         match output {
             Output::Journal(entry) => sink.entry(&entry).map_err(Stopped::Output)?,
-            Output::Submit(message) => engine.accept(&message),
+            Output::Submit(message) | Output::LookUp(message) => engine.accept(&message),
         }
     }
     Ok(())

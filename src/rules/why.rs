@@ -30,6 +30,7 @@ pub enum Why {
     NoSequence,
     NoSignOff,
     NotTextable,
+    OptedOut,
     Overload,
     OwnNumber,
     Premium,
@@ -85,6 +86,7 @@ impl Why {
             Why::NoSequence => ("no_sequence", "No sequence is for this class of caller at this hour."),
             Why::NoSignOff => ("no_sign_off", "Nobody has signed the consent policy off (consent.sign_off)."),
             Why::NotTextable => ("not_textable", "The number isn't known to take texts."),
+            Why::OptedOut => ("opted_out", "This number asked for no more texts."),
             Why::Overload => ("overload", "More cases were open than can be kept; the oldest was closed."),
             Why::OwnNumber => ("own_number", "The caller's number is one of the business's own."),
             Why::Premium => ("premium", "A text to this number may cost a premium."),
@@ -107,7 +109,7 @@ impl Why {
     }
 
     /// Every reason, in the order of the codes.
-    pub const ALL: [Why; 30] = [
+    pub const ALL: [Why; 31] = [
         Why::Absorbed,
         Why::Answered,
         Why::CallInProgress,
@@ -127,6 +129,7 @@ impl Why {
         Why::NoSequence,
         Why::NoSignOff,
         Why::NotTextable,
+        Why::OptedOut,
         Why::Overload,
         Why::OwnNumber,
         Why::Premium,

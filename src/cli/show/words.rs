@@ -72,6 +72,7 @@ pub fn joined_by(rule: &str) -> &str {
 }
 
 const RULES: &[(&str, &str)] = &[
+    ("call.restarted", "ringback was started anew during the call; this is what was seen of its end"),
     ("leg.cancelled", "the caller hung up before anybody answered"),
     ("leg.elsewhere", "cancelled because it was answered elsewhere, says the sender; no answer was seen"),
     ("leg.no_answer", "it rang out"),

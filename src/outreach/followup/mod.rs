@@ -10,6 +10,7 @@
 //! A case without a call or text for 24 hours closes as `quiet`; what its sequence still plans stays planned
 //! until somebody speaks with the caller or a later miss opens a new case.
 
+mod restore;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,8 @@ use super::case::{Case, Cases, Stage};
 use super::compose;
 use super::presence::{self, Presence};
 use crate::event::{
-    Answer, CallPhase, CallSeen, CaseClosed, CaseOpened, Decision, Event, MessageState, Receipt, Review,
-    Verdict,
+    Answer, CallPhase, CallSeen, CaseClosed, CaseOpened, Decision, Event, Message, MessageState, OptOuts,
+    Receipt, Review, Verdict,
 };
 use crate::limits;
 use crate::phone::Number;
@@ -47,6 +48,10 @@ pub struct Followup {
     agenda: Agenda,
     /// Texts to each number within the cap's window.
     texted: BTreeMap<Number, u32>,
+    /// Who must not be texted.
+    opted_out: OptOuts,
+    /// Texts are claimed before they leave, and what time it is in truth; none where nothing leaves.
+    live: Option<Timestamp>,
 }
 
 impl Followup {
@@ -58,6 +63,8 @@ impl Followup {
             cases: Cases::default(),
             agenda: Agenda::default(),
             texted: BTreeMap::new(),
+            opted_out: OptOuts::default(),
+            live: None,
         }
     }
 
@@ -97,6 +104,23 @@ impl Followup {
                 Due::Uncount(number) => self.uncount(number),
             }
         }
+    }
+
+    /// Says what time it is in truth: a deadline that is met late, after a sleep, is judged by that.
+    pub fn wake(&mut self, now: Timestamp) {
+        self.live = self.live.map(|before| before.max(now));
+    }
+
+    /// Takes back a text that its gateway surely doesn't have; it is decided anew at `again`.
+    pub fn not_accepted(&mut self, at: Timestamp, key: &str, again: Timestamp, out: &mut Events) {
+        let Some((no, step)) = self.cases.of_message(key) else { return };
+        let Some(progress) = self.cases.get_mut(no).and_then(|case| case.progress(step)) else { return };
+        let left = |message: &&mut Box<Message>| message.is_to_be_submitted();
+        let Some(message) = progress.message.as_mut().filter(left) else { return };
+        message.state = MessageState::Planned;
+        message.sent = None;
+        out.push((at, Event::Message(message.clone())));
+        progress.stage = Stage::Waiting(self.agenda.add(again, Due::Step(no, step)));
     }
 
     /// Takes a gateway's word on a text it was given. The furthest state told stands, whatever the order.
@@ -310,9 +334,9 @@ impl Followup {
 /// How far a text got; none for one that was never handed to a gateway.
 fn rank(state: MessageState) -> Option<u8> {
     match state {
-        MessageState::Planned | MessageState::Claimed => None,
+        MessageState::Planned => None,
         MessageState::Skipped | MessageState::Deferred | MessageState::Cancelled => None,
-        MessageState::Submitted => Some(0),
+        MessageState::Claimed | MessageState::Submitted => Some(0),
         MessageState::Unknown => Some(1),
         MessageState::Accepted => Some(2),
         MessageState::Sent => Some(3),

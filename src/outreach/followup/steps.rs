@@ -152,14 +152,15 @@ impl Followup {
         message.trail = trail.into_answers();
         progress.stage = Stage::Done;
         match &asked {
-            Ok(()) => submit(message, now),
+            Ok(()) => submit(message, now, self.live.is_some()),
             Err(Stop::Skip(why)) => stop(message, MessageState::Skipped, *why),
             Err(Stop::Hold) => {
                 progress.stage = Stage::Held;
                 stop(message, MessageState::Deferred, Why::CallInProgress);
             }
         }
-        let to = message.to.number();
+        let first = message.attempts == 1;
+        let to = message.to.number().filter(|_| first);
         out.push((now, Event::Message(message.clone())));
         match asked {
             Ok(()) => {
@@ -185,15 +186,20 @@ impl Followup {
             return Err(Stop::Hold);
         }
         trail.allow("exits", None);
+        if !self.opted_out.is_empty() && self.opted_out.holds(&message.to) {
+            trail.answer("stop", Answer::Skip, Why::OptedOut);
+            return Err(Stop::Skip(Why::OptedOut));
+        }
         let number = message.to.number().ok_or(Why::NoNumber);
         let textable = number.and_then(|number| gates::textable(settings, number).map(|()| number));
         trail.ask("textable", textable.map(drop))?;
         let full = if self.texted.len() < limits::NUMBERS_TEXTED { 0 } else { u32::MAX };
         let texted = textable.ok().and_then(|number| self.texted.get(&number)).copied().unwrap_or(full);
-        trail.ask("cap", gates::cap(settings.caps.per_number, texted))?;
+        let others = texted.saturating_sub(u32::from(message.attempts > 0));
+        trail.ask("cap", gates::cap(settings.caps.per_number, others))?;
         trail.ask("template", only_if(!message.body.is_empty(), Why::TemplateError))?;
         trail.ask("sender", only_if(message.gateway.is_some(), Why::NoSender))?;
-        trail.ask("late", gates::late(step, progress.due, now))?;
+        trail.ask("late", gates::late(step, progress.due, self.live.map_or(now, |live| live.max(now))))?;
         Ok(())
     }
 
@@ -224,8 +230,8 @@ impl Followup {
     }
 }
 
-fn submit(message: &mut Message, now: Timestamp) {
-    message.state = MessageState::Submitted;
+fn submit(message: &mut Message, now: Timestamp, claims: bool) {
+    message.state = if claims { MessageState::Claimed } else { MessageState::Submitted };
     message.why = None;
     message.sent = Some(now);
     message.attempts = message.attempts.saturating_add(1);

@@ -123,7 +123,7 @@ impl Scene {
                     Event::Call(_) => self.others += 1,
                     _ => {}
                 },
-                Output::Submit(message) => {
+                Output::Submit(message) | Output::LookUp(message) => {
                     self.texted.extend((1..=4).filter(|who| message.to == party(*who)));
                     let receipt = Receipt {
                         key: message.key.clone(),

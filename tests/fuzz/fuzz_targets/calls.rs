@@ -73,7 +73,7 @@ impl Told {
         while let Some(output) = engine.poll() {
             match output {
                 Output::Journal(entry) => self.entry(&entry),
-                Output::Submit(message) => {
+                Output::Submit(message) | Output::LookUp(message) => {
                     let call = message.key.split('/').next().and_then(|call| call.parse().ok());
                     assert!(
                         call.is_some_and(|call| self.missed.contains(&call)),
