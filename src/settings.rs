@@ -32,6 +32,8 @@ pub struct Settings {
     pub site: Site,
     /// `[pbx]`: roles, numbers and judgement.
     pub pbx: Pbx,
+    /// `[store] path`; none: in the service's own folder.
+    pub store: Option<std::path::PathBuf>,
     /// `[[tap]]`, in file order.
     pub taps: Vec<Tap>,
     /// `[[line]]`, in file order.

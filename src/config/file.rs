@@ -37,6 +37,7 @@ pub(super) struct Table<T>(pub T);
 pub(super) struct File {
     pub schema: Whole,
     pub site: Sub<Site>,
+    pub store: Sub<Store>,
     pub pbx: Sub<Pbx>,
     pub tap: Many<Tap>,
     pub line: Many<Line>,
@@ -56,6 +57,12 @@ pub(super) struct Site {
     pub tz: Text,
     pub country: Text,
     pub state: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub path: Text,
 }
 
 #[derive(Debug, Shape)]

@@ -74,6 +74,12 @@ impl Reading<'_> {
         self.problems.warn(spot, told);
     }
 
+    pub(super) fn store(&mut self, here: &Here, store: file::Store) {
+        let path = self.needed(here, "path", store.path, "\"/var/lib/ringback/ringback.db\"");
+        let path = self.optional("path", path, value::text);
+        self.settings.store = path.map(|path| self.folder().join(path));
+    }
+
     pub(super) fn gateway(&mut self, here: &Here, id: String, gateway: file::Gateway) {
         let kind = self.needed(here, "type", gateway.kind, "\"file\"");
         let kind = kind.and_then(|word| self.word("type", &word, &["file"]));

@@ -74,6 +74,7 @@ impl<'p> Reading<'p> {
         self.file = number;
         self.schema(file.schema);
         self.one("site", file.site, Self::site);
+        self.one("store", file.store, Self::store);
         if let Some(pbx) = file.pbx {
             self.pbx(pbx.into_inner().0);
         }
