@@ -6,7 +6,7 @@
 //!                                                         CallSeen, JournalEntry
 //!                                                                   │
 //!                        replay <── engine: Journal, Submit <── rules ─> outreach: Message, Task
-//!                           └─> Receipt ──^
+//!                           └─> Receipt ──^           daemon: taps in, store and gateway out
 //! ```
 //!
 //! | module | what it holds | layer |
@@ -24,7 +24,7 @@
 //! | [`clock`] | the only reader of the machine's clocks | L5, I/O |
 //! | [`gateway`] | what carries texts: the file gateway | L5, I/O |
 //! | [`store`] | the journal and what follows from it, on disk; one thread that writes | L5, I/O |
-//! | [`config`], [`replay`], [`cli`] | files to settings; captures through the engine; the commands | L6, I/O |
+//! | [`config`], [`replay`], [`daemon`], [`cli`] | files to settings; captures, or taps, through the engine; the commands | L6, I/O |
 //!
 //! What always holds:
 //!
@@ -42,6 +42,7 @@ pub mod call;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod event;
 pub mod flow;

@@ -8,6 +8,7 @@ pub mod check;
 pub mod explain;
 pub mod learn;
 pub mod replay;
+pub mod run;
 mod screen;
 pub mod show;
 
@@ -25,7 +26,7 @@ use crate::time::Timestamp;
 pub const USAGE: u8 = 2;
 
 /// Commands of the contract that this version doesn't have.
-const LATER: [&str; 17] = [
+const LATER: [&str; 16] = [
     "10dlc-kit",
     "backup",
     "completions",
@@ -39,14 +40,13 @@ const LATER: [&str; 17] = [
     "optout",
     "report",
     "review",
-    "run",
     "selftest",
     "simulate",
     "task",
 ];
 
 /// The commands there are.
-const COMMANDS: [&str; 5] = ["check", "explain", "help", "learn", "replay"];
+const COMMANDS: [&str; 6] = ["check", "explain", "help", "learn", "replay", "run"];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -62,6 +62,8 @@ pub struct Cli {
 pub enum Command {
     /// Run captures through the whole engine on a virtual clock and tell every call
     Replay(ReplayArgs),
+    /// Listen on the taps, judge calls as they happen and follow them up, until told to stop
+    Run(RunArgs),
     /// Tell all that is wrong in a configuration, with file, line and what to write instead
     Check(CheckArgs),
     /// Tell why a call was judged, or a caller treated, as it was
@@ -96,6 +98,14 @@ pub struct ReplayArgs {
     /// Captures (pcap or pcapng, gzip and zstd too), folders of them, or - for standard input
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+}
+
+/// `ringback run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration; rules.d/*.toml beside it belongs to it [default: /etc/ringback/ringback.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `ringback check`.
@@ -164,6 +174,7 @@ pub fn run() -> ExitCode {
     }
     match command {
         Command::Replay(args) => replay::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Learn(args) => learn::run(&args),
@@ -197,7 +208,7 @@ fn unknown(words: &[OsString]) -> ExitCode {
     let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if LATER.contains(&word.as_ref()) {
         eprintln!(
-            "ringback: `{word}` comes with a later version; there are check, explain, learn and replay"
+            "ringback: `{word}` comes with a later version; there are check, explain, learn, replay and run"
         );
         return ExitCode::from(USAGE);
     }

@@ -66,7 +66,7 @@ fn a_profile_that_is_not_there_is_told_with_the_one_meant() {
 
 #[test]
 fn commands_of_later_versions_are_refused_by_name() {
-    for command in ["run", "simulate", "diff", "doctor", "report", "10dlc-kit", "erase", "gateway"] {
+    for command in ["simulate", "diff", "doctor", "report", "10dlc-kit", "erase", "gateway"] {
         let done = ringback(&[command, "--config", "x"]);
         assert_eq!(done.status.code(), Some(2), "{command}");
         let line = told(&done);

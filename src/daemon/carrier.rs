@@ -1,0 +1,314 @@
+//! The thread that hands texts to gateways, each once its claim is durable.
+//!
+//! | what holds a text back | until |
+//! |---|---|
+//! | its entry isn't durable yet | the store's thread tells its number |
+//! | commits fail | they succeed again |
+//! | the store was damaged | an operator releases it |
+//!
+//! What waited for more than a minute is not handed over but given back, to be decided anew.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use tracing::{error, info, warn};
+
+use super::{AGAIN, receipt};
+use crate::clock::Clock;
+use crate::engine::Input;
+use crate::event::{Message, MessageState};
+use crate::gateway::{Answer, Found, Gateway};
+use crate::store::News;
+use crate::time::Span;
+
+/// Gateways by their ids.
+pub type Gateways = BTreeMap<String, Box<dyn Gateway>>;
+
+/// The thread's other end.
+pub struct Carrier {
+    post: Sender<Post>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is given.
+enum Post {
+    Submit(u64, Box<Message>),
+    LookUp(Box<Message>),
+    News(News),
+    /// The last number that is durable.
+    Stop(u64),
+}
+
+impl Carrier {
+    /// Starts the thread; its answers come out of the receiver as inputs. `held`: nothing may leave.
+    pub fn start(
+        gateways: Gateways,
+        clock: Arc<dyn Clock>,
+        held: bool,
+    ) -> io::Result<(Carrier, Receiver<Input<'static>>)> {
+        let (post, posted) = mpsc::channel();
+        let (answer, answers) = mpsc::channel();
+        let hand =
+            Hand { gateways, clock, answer, waiting: BTreeMap::new(), durable: 0, degraded: false, held };
+        let thread = thread::Builder::new().name("carrier".to_owned()).spawn(move || hand.run(&posted))?;
+        Ok((Carrier { post, thread: Some(thread) }, answers))
+    }
+
+    /// What the store's thread tells goes here.
+    pub fn news(&self) -> impl FnMut(News) + Send + 'static {
+        let post = self.post.clone();
+        move |news| drop(post.send(Post::News(news)))
+    }
+
+    /// Hands a text over once entry `n` is durable.
+    pub fn submit(&self, n: u64, message: Box<Message>) {
+        self.give(Post::Submit(n, message));
+    }
+
+    /// Asks a text's gateway what became of it.
+    pub fn look_up(&self, message: Box<Message>) {
+        self.give(Post::LookUp(message));
+    }
+
+    /// Ends the thread after what it was given before; what isn't durable by then is not handed over.
+    pub fn stop(&mut self, durable: u64) {
+        self.give(Post::Stop(durable));
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            error!("a gateway broke down; please report it");
+        }
+    }
+
+    fn give(&self, post: Post) {
+        // The thread ends by `Stop` alone, or broke, which `stop` tells.
+        let _ = self.post.send(post);
+    }
+}
+
+/// The thread: gateways, and texts on their way.
+struct Hand {
+    gateways: Gateways,
+    clock: Arc<dyn Clock>,
+    answer: Sender<Input<'static>>,
+    /// By the number of the entry that claims each, with when it came.
+    waiting: BTreeMap<u64, (Box<Message>, Span)>,
+    durable: u64,
+    degraded: bool,
+    held: bool,
+}
+
+impl Hand {
+    fn run(mut self, posted: &Receiver<Post>) {
+        while let Ok(post) = posted.recv() {
+            match post {
+                Post::Submit(n, message) => {
+                    self.waiting.insert(n, (message, self.clock.boottime()));
+                }
+                Post::LookUp(message) => self.look_up(&message),
+                Post::News(news) => self.hear(news),
+                Post::Stop(durable) => {
+                    self.durable = self.durable.max(durable);
+                    return self.release();
+                }
+            }
+            self.release();
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Durable(n) => self.durable = self.durable.max(n),
+            News::Degraded(why) => {
+                error!("the store can't be written: {why}; texts wait");
+                self.degraded = true;
+            }
+            News::Recovered => {
+                info!("the store can be written again");
+                self.degraded = false;
+            }
+            News::Damaged(damage) => {
+                error!("{damage}");
+                self.held = true;
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        while !self.held
+            && !self.degraded
+            && let Some(first) = self.waiting.first_entry().filter(|first| *first.key() <= self.durable)
+        {
+            let (message, came) = first.remove();
+            let waited = self.clock.boottime().as_micros().saturating_sub(came.as_micros());
+            let answer = match waited > FRESH.as_micros() {
+                true => Input::NotAccepted(message.key, Span::ZERO),
+                false => self.submit(&message),
+            };
+            self.tell(answer);
+        }
+    }
+
+    fn submit(&mut self, message: &Message) -> Input<'static> {
+        let Some((id, gateway)) = of(&mut self.gateways, message) else {
+            return receipt(&message.key, MessageState::Failed, None);
+        };
+        match gateway.submit(message) {
+            Answer::Accepted(own) => receipt(&message.key, MessageState::Accepted, Some(own)),
+            Answer::NotAccepted(why) => {
+                warn!("gateway {id}: text {} not accepted: {why}; tried again", message.key);
+                Input::NotAccepted(message.key.clone(), AGAIN)
+            }
+            Answer::Unknown(why) => {
+                warn!("gateway {id}: text {} may or may not have left: {why}", message.key);
+                receipt(&message.key, MessageState::Unknown, None)
+            }
+        }
+    }
+
+    fn look_up(&mut self, message: &Message) {
+        let found = of(&mut self.gateways, message).map_or(Found::Unknown, |(_, it)| it.find(&message.key));
+        let answer = match found {
+            Found::Accepted(own) => receipt(&message.key, MessageState::Accepted, Some(own)),
+            Found::Absent => Input::NotAccepted(message.key.clone(), Span::ZERO),
+            Found::Unknown => receipt(&message.key, MessageState::Unknown, None),
+        };
+        info!("text {}: claimed when the last run ended; looked up", message.key);
+        self.tell(answer);
+    }
+
+    fn tell(&self, answer: Input<'static>) {
+        // Who would hear it has stopped; the next run looks it up.
+        let _ = self.answer.send(answer);
+    }
+}
+
+fn of<'g>(gateways: &'g mut Gateways, message: &Message) -> Option<(&'g str, &'g mut Box<dyn Gateway>)> {
+    let wanted = message.gateway.as_deref()?;
+    let found = gateways.iter_mut().find(|(id, _)| *id == wanted);
+    found.map(|(id, gateway)| (id.as_str(), gateway))
+}
+
+/// A text that waited longer may be stale.
+const FRESH: Span = Span::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::HandClock;
+    use crate::phone::Party;
+    use crate::time::Timestamp;
+
+    /// Accepts everything, and tells what it was given.
+    struct Given(Sender<String>);
+
+    impl Gateway for Given {
+        fn submit(&mut self, message: &Message) -> Answer {
+            self.0.send(message.key.clone()).expect("is heard");
+            Answer::Accepted("1".into())
+        }
+
+        fn find(&mut self, key: &str) -> Found {
+            if key == "known" { Found::Accepted("1".into()) } else { Found::Absent }
+        }
+    }
+
+    struct Desk {
+        carrier: Carrier,
+        answers: Receiver<Input<'static>>,
+        given: Receiver<String>,
+        clock: Arc<HandClock>,
+        news: Box<dyn FnMut(News)>,
+    }
+
+    fn desk(held: bool) -> Desk {
+        let (give, given) = mpsc::channel();
+        let gateways = Gateways::from([("main".to_owned(), Box::new(Given(give)) as Box<dyn Gateway>)]);
+        let clock = Arc::new(HandClock::at(Timestamp::from_parts(1_000, 0)));
+        let (carrier, answers) = Carrier::start(gateways, clock.clone(), held).expect("a thread");
+        let news = Box::new(carrier.news());
+        Desk { carrier, answers, given, clock, news }
+    }
+
+    fn text(key: &str) -> Box<Message> {
+        Box::new(Message {
+            key: key.into(),
+            case: "c".into(),
+            due: Timestamp::from_parts(1_000, 0),
+            sent: None,
+            channel: "sms".into(),
+            to: Party::Digits("1".into()),
+            from: None,
+            template: "ack".into(),
+            variant: None,
+            body: "b".into(),
+            encoding: "GSM-7".into(),
+            segments: 1,
+            consent: "response".into(),
+            state: MessageState::Claimed,
+            why: None,
+            attempts: 1,
+            gateway: Some("main".into()),
+            gateway_ref: None,
+            trail: Vec::new(),
+        })
+    }
+
+    impl Desk {
+        /// What the gateway was given, and the answers, once the thread has ended.
+        fn end(mut self) -> (Vec<String>, Vec<String>) {
+            self.carrier.stop(0);
+            let answer = |input| match input {
+                Input::Receipt(receipt) => format!("{} {}", receipt.key, receipt.state.word()),
+                Input::NotAccepted(key, _) => format!("{key} not accepted"),
+                other => format!("{other:?}"),
+            };
+            (self.given.try_iter().collect(), self.answers.try_iter().map(answer).collect())
+        }
+    }
+
+    #[test]
+    fn a_text_leaves_only_once_its_claim_is_durable() {
+        let mut desk = desk(false);
+        desk.carrier.submit(7, text("a"));
+        desk.carrier.submit(9, text("b"));
+        (desk.news)(News::Durable(8));
+        assert_eq!(desk.end(), (vec!["a".into()], vec!["a accepted".into()]));
+    }
+
+    #[test]
+    fn nothing_leaves_while_the_store_fails_or_is_held() {
+        let mut degraded = desk(false);
+        (degraded.news)(News::Degraded("full".into()));
+        degraded.carrier.submit(1, text("a"));
+        (degraded.news)(News::Durable(1));
+        assert_eq!(degraded.end().0, [""; 0]);
+        let mut held = desk(true);
+        held.carrier.submit(1, text("a"));
+        (held.news)(News::Durable(1));
+        assert_eq!(held.end().0, [""; 0]);
+    }
+
+    #[test]
+    fn what_waited_too_long_is_decided_anew() {
+        let mut desk = desk(false);
+        (desk.news)(News::Degraded("full".into()));
+        desk.carrier.submit(1, text("a"));
+        // The look-up is answered after the text before it was taken.
+        desk.carrier.look_up(text("known"));
+        assert!(desk.answers.recv().is_ok());
+        desk.clock.pass(Span::from_secs(61));
+        (desk.news)(News::Durable(1));
+        (desk.news)(News::Recovered);
+        assert_eq!(desk.end(), (vec![], vec!["a not accepted".into()]));
+    }
+
+    #[test]
+    fn a_text_claimed_by_an_earlier_run_is_looked_up() {
+        let desk = desk(false);
+        desk.carrier.look_up(text("known"));
+        desk.carrier.look_up(text("lost"));
+        assert_eq!(desk.end(), (vec![], vec!["known accepted".into(), "lost not accepted".into()]));
+    }
+}

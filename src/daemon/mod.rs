@@ -1,0 +1,287 @@
+//! ringback day and night: taps into the engine, its journal into the store, texts to their gateways.
+//!
+//! ```text
+//! Taps ─> Engine ─> Batch ─> Writer ── durable n ──> Carrier ─> Gateway
+//!           ^                                           │
+//!           └───────────── receipts ────────────────────┘
+//! ```
+//! One loop owns the engine. It waits for packets, never for the disk or a gateway. A text leaves only when the entry
+//! that claims it would survive a power cut. Engine time runs a little behind the clock, so that packets which taps
+//! hold back are not late. Told to stop, it takes what the taps still have, writes it, and ends.
+
+mod carrier;
+mod notify;
+mod pace;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::engine::{Engine, Input, Output};
+use crate::event::{Event, JournalEntry, MessageState, Receipt, State};
+use crate::gateway::{FileGateway, GatewayError};
+use crate::settings::{GatewayKind, Settings, Tap};
+use crate::source::{self, Live, Taps};
+use crate::store::{Batch, Place, Sqlite, Store, StoreError, Writer};
+use crate::time::{Span, Timestamp};
+
+use carrier::{Carrier, Gateways};
+use notify::Supervisor;
+use pace::Pace;
+
+/// Why it can't run.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The configuration names no tap.
+    NoTap,
+    /// The store can't be used.
+    Store(StoreError),
+    /// A gateway can't be used.
+    Gateway(String, GatewayError),
+    /// The system has no threads or descriptors left.
+    System(io::Error),
+}
+
+/// What it runs with.
+pub struct Run {
+    /// The configuration.
+    pub settings: Settings,
+    /// Where the store is.
+    pub place: Place,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Keys the hashes of network bytes; nobody outside may know it.
+    pub seed: u64,
+    /// Set from outside when it is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What can't be used at the start. Later troubles are told in the log, and tried again.
+pub fn run(run: Run) -> Result<(), Stopped> {
+    let Run { settings, place, clock, seed, stop } = run;
+    if settings.taps.is_empty() {
+        return Err(Stopped::NoTap);
+    }
+    let (store, state) = open(&place)?;
+    let gateways = gateways(&settings)?;
+    let held = state.hold.is_some();
+    let mut engine = Engine::restore(&settings, state, seed, clock.now());
+    engine.name_taps(settings.taps.iter().map(|tap| Arc::from(tap.id.as_str())).collect());
+    let (carrier, answers) = Carrier::start(gateways, clock.clone(), held).map_err(Stopped::System)?;
+    let tell = carrier.news();
+    let writer = Writer::start(Box::new(store), tell).map_err(Stopped::System)?;
+    let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
+    let pace = Pace::new(clock.clone(), engine.now());
+    let supervisor = Supervisor::from_environment(clock);
+    let office = Office { engine, writer, carrier, answers, pace, last: 0 };
+    office.serve(taps, &settings.taps, supervisor, &stop);
+    Ok(())
+}
+
+/// The engine and where its outputs go.
+struct Office {
+    engine: Engine,
+    writer: Writer,
+    carrier: Carrier,
+    answers: Receiver<Input<'static>>,
+    pace: Pace,
+    /// The number of the last entry that was put.
+    last: u64,
+}
+
+impl Office {
+    fn serve(mut self, mut taps: Taps, names: &[Tap], mut supervisor: Supervisor, stop: &AtomicBool) {
+        let mut told = 0;
+        self.drain();
+        while !stop.load(Ordering::Relaxed) {
+            let now = self.pace.now() - LAG;
+            self.engine.advance(now);
+            self.take_answers();
+            self.drain();
+            told += usize::from(self.take(taps.next(self.patience(now)), names));
+            supervisor.feed(told >= names.len());
+        }
+        supervisor.stopping();
+        taps.stop();
+        let until = self.pace.now() + FLUSH;
+        while self.pace.now() < until {
+            match taps.next(Span::ZERO) {
+                Live::Idle => break,
+                live => drop(self.take(live, names)),
+            }
+        }
+        self.end();
+    }
+
+    /// How long the taps may be waited for.
+    fn patience(&self, now: Timestamp) -> Span {
+        let due = self.engine.deadline().map_or(TICK, |due| due.since(now));
+        due.clamp(Span::ZERO, TICK)
+    }
+
+    /// Takes what a tap tells; true if it is how the tap is.
+    fn take(&mut self, live: Live<'_>, names: &[Tap]) -> bool {
+        match live {
+            Live::Packet(packet) => {
+                self.engine.handle(packet.at, Input::Packet(packet));
+                self.drain();
+            }
+            Live::Drops(drops) => {
+                warn!("tap {}: {} packets lost", name(names, drops.tap.0), drops.count);
+                self.engine.handle(self.engine.now(), Input::Drops(drops.count));
+            }
+            Live::State(told) => {
+                match told.state {
+                    source::State::Up => info!("tap {}: listening", name(names, told.tap.0)),
+                    source::State::Down(trouble) => warn!("tap {}: {trouble}", name(names, told.tap.0)),
+                }
+                return true;
+            }
+            Live::Idle => {}
+        }
+        false
+    }
+
+    fn take_answers(&mut self) {
+        while let Ok(answer) = self.answers.try_recv() {
+            self.engine.handle(self.engine.now(), answer);
+        }
+    }
+
+    /// Passes on what the engine gave: entries to the store, texts to the carrier.
+    fn drain(&mut self) {
+        let mut batch = Batch::default();
+        let (mut submits, mut n) = (Vec::new(), 0);
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Journal(entry) => {
+                    told(&entry);
+                    n = entry.n;
+                    batch.entries.push(*entry);
+                }
+                // What is submitted was claimed by the entry right before.
+                Output::Submit(message) => submits.push((n, message)),
+                Output::LookUp(message) => self.carrier.look_up(message),
+            }
+        }
+        (batch.open_calls, batch.over) = self.engine.take_open();
+        if batch.is_empty() {
+            return;
+        }
+        match self.writer.put(batch, !submits.is_empty()) {
+            Ok(()) => {
+                self.last = self.last.max(n);
+                submits.into_iter().for_each(|(n, message)| self.carrier.submit(n, message));
+            }
+            Err(full) => {
+                error!("the store is behind: {} entries are lost", full.0.entries.len());
+                for (_, message) in submits {
+                    self.engine.handle(self.engine.now(), Input::NotAccepted(message.key, AGAIN));
+                }
+            }
+        }
+    }
+
+    /// Writes what there is, lets texts leave that are on their way, and ends.
+    fn end(mut self) {
+        self.drain();
+        let until = self.pace.now() + FLUSH;
+        while self.writer.durable() < self.last && self.pace.now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        self.carrier.stop(self.writer.durable());
+        self.take_answers();
+        self.drain();
+        let (_, standing) = self.writer.stop();
+        match standing.waiting {
+            0 => info!("stopped; {} entries in the store", standing.durable),
+            rows => error!("stopped; {rows} rows couldn't be written"),
+        }
+    }
+}
+
+fn open(place: &Place) -> Result<(Sqlite, State), Stopped> {
+    let opened = Sqlite::open(place).map_err(Stopped::Store)?;
+    if let Some(damage) = opened.damage() {
+        error!("{damage}");
+    }
+    let mut store = opened.store();
+    let state = store.load().map_err(Stopped::Store)?;
+    if let Some(why) = &state.hold {
+        warn!("no texts leave: {why}");
+    }
+    let pending = state.messages.iter().filter(|message| message.is_pending()).count();
+    info!(
+        "store {}: next entry {}, {} cases, {pending} texts pending, {} legs open",
+        store.path().display(),
+        state.next,
+        state.cases.len(),
+        state.open_calls.len()
+    );
+    Ok((store, state))
+}
+
+fn gateways(settings: &Settings) -> Result<Gateways, Stopped> {
+    let mut gateways = Gateways::new();
+    for (id, gateway) in &settings.gateways {
+        let GatewayKind::File { path } = &gateway.kind;
+        let gateway = FileGateway::open(path).map_err(|error| Stopped::Gateway(id.clone(), error))?;
+        if gateway.cut() > 0 {
+            warn!("gateway {id}: cut off {} bytes of a text that was never finished", gateway.cut());
+        }
+        gateways.insert(id.clone(), Box::new(gateway));
+    }
+    Ok(gateways)
+}
+
+/// Logs what people may want to see of the journal, without numbers.
+fn told(entry: &JournalEntry) {
+    match &entry.event {
+        Event::Call(call) => info!("call {}: {}", call.call, call.outcome.word()),
+        Event::Message(message) => info!("text {}: {}", message.key, message.state.word()),
+        Event::Review(review) => info!("call {}: to be reviewed, {}", review.call, review.reason),
+        Event::Task(task) => info!("task {}", task.key),
+        Event::CaseOpened(_) | Event::CaseClosed(_) | Event::Decision(_) => {}
+    }
+}
+
+fn name(taps: &[Tap], number: u16) -> &str {
+    taps.get(usize::from(number)).map_or("?", |tap| tap.id.as_str())
+}
+
+/// A gateway's word on a text.
+fn receipt(key: &str, state: MessageState, gateway_ref: Option<String>) -> Input<'static> {
+    Input::Receipt(Receipt { key: key.to_owned(), state, gateway_ref })
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stopped::NoTap => f.write_str(
+                "there is no [[tap]]; write one, as [[tap]] type = \"interface\" interface = \"eth1\"",
+            ),
+            Stopped::Store(error) => write!(f, "{error}"),
+            Stopped::Gateway(id, error) => write!(f, "gateway {id}: {error}"),
+            Stopped::System(error) => write!(f, "{error}; this machine has no threads or descriptors left"),
+        }
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Engine time is so far behind the clock: taps hold packets back for 100 ms, and an interface for a moment more.
+const LAG: Span = Span::from_millis(150);
+/// Receipts, deadlines and a wish to stop are looked at so often.
+const TICK: Span = Span::from_millis(50);
+/// What is still there at the end may take so long to be taken, and so long to be written.
+const FLUSH: Span = Span::from_millis(1_500);
+/// A text that could not leave is tried again after this.
+const AGAIN: Span = Span::from_secs(30);
