@@ -26,7 +26,9 @@ impl Supervisor {
             [b'@', abstract_name @ ..] => SocketAddr::from_abstract_name(abstract_name).ok(),
             _ => SocketAddr::from_pathname(&name).ok(),
         });
-        let to = UnixDatagram::unbound().ok().zip(address);
+        // A supervisor that is busy must not hold the loop up.
+        let socket = UnixDatagram::unbound().and_then(|it| it.set_nonblocking(true).map(|()| it));
+        let to = socket.ok().zip(address);
         let now = clock.boottime();
         Supervisor { clock, to, began: now, ready: false, fed: now }
     }
@@ -53,7 +55,7 @@ impl Supervisor {
 
     fn tell(&self, word: &str) {
         if let Some((socket, to)) = &self.to {
-            // A supervisor that went away is no reason to stop.
+            // One that went away, or doesn't listen, is no reason to stop.
             let _ = socket.send_to_addr(word.as_bytes(), to);
         }
     }

@@ -9,6 +9,7 @@ mod limits;
 mod profile_keys;
 mod profiles;
 mod replay;
+mod restart;
 mod robust;
 mod schemas;
 mod store;

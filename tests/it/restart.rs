@@ -1,0 +1,216 @@
+//! The engine as it goes on from what a store kept: captures, cut where the machine lost power.
+
+use std::path::Path;
+
+use ringback::config;
+use ringback::engine::{Engine, Input, Output};
+use ringback::event::{Confidence, Event, JournalEntry, MessageState, Outcome, Receipt, State};
+use ringback::settings::Settings;
+use ringback::source::{self, Merge, PacketSource};
+use ringback::store::{Batch, Memory, Store};
+use ringback::time::{Span, Timestamp};
+use ringback::wire::packet::TapId;
+
+const MINUTE: Span = Span::from_secs(60);
+const HOUR: Span = Span::from_secs(3_600);
+
+/// A machine with a store that outlives its engine.
+struct Machine {
+    settings: Settings,
+    store: Memory,
+    engine: Engine,
+    entries: Vec<JournalEntry>,
+    /// Keys of texts that were to be submitted, and to be looked up.
+    submitted: Vec<String>,
+    looked_up: Vec<String>,
+}
+
+impl Machine {
+    fn new(scenario: &str) -> Machine {
+        let settings =
+            config::load(&folder(scenario).join("ringback.toml")).expect("a configuration").settings;
+        let state = State { next: 1, ..State::default() };
+        let engine = Engine::restore(&settings, state, 1, Timestamp::from_micros(0));
+        let (submitted, looked_up) = (Vec::new(), Vec::new());
+        Machine { settings, store: Memory::new(), engine, entries: Vec::new(), submitted, looked_up }
+    }
+
+    /// Plays the packets of a capture from `from` on, `count` of them, at most.
+    fn play(&mut self, scenario: &str, from: usize, count: usize) -> Timestamp {
+        let plan = source::plan(&[folder(scenario).join("call.pcap")]).expect("a plan");
+        let mut merge = Merge::open(&plan.runs[0].captures, TapId(0)).expect("opens");
+        let mut n = 0;
+        while let Some(packet) = merge.next() {
+            let packet = packet.expect("no damage");
+            if (from..from + count).contains(&n) {
+                self.engine.handle(packet.at, Input::Packet(packet));
+                self.commit();
+            }
+            n += 1;
+        }
+        self.engine.now()
+    }
+
+    fn pass(&mut self, until: Timestamp) {
+        while let Some(due) = self.engine.deadline().filter(|due| *due <= until) {
+            self.engine.advance(due);
+            self.commit();
+        }
+        self.engine.advance(until);
+        self.commit();
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.engine.handle(self.engine.now(), input);
+        self.commit();
+    }
+
+    fn commit(&mut self) {
+        let mut batch = Batch::default();
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Journal(entry) => batch.entries.push(*entry),
+                Output::Submit(message) => self.submitted.push(message.key),
+                Output::LookUp(message) => self.looked_up.push(message.key),
+            }
+        }
+        (batch.open_calls, batch.over) = self.engine.take_open();
+        self.entries.extend(batch.entries.iter().cloned());
+        self.store.commit(&[batch]).expect("written");
+    }
+
+    /// The engine is gone, and another one starts at `now`.
+    fn restart(&mut self, now: Timestamp) {
+        let state = self.store.load().expect("a state");
+        self.engine = Engine::restore(&self.settings, state, 2, now);
+        self.commit();
+    }
+
+    fn states(&self) -> Vec<MessageState> {
+        let messages = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Message(message) => Some(message.state),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    fn calls(&self) -> Vec<(Outcome, bool, Confidence)> {
+        let calls = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Call(call) => Some((call.outcome, call.missed, call.confidence)),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    fn count(&self, wanted: fn(&Event) -> bool) -> usize {
+        self.entries.iter().filter(|entry| wanted(&entry.event)).count()
+    }
+}
+
+fn folder(scenario: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(scenario)
+}
+
+const ALL: usize = usize::MAX / 2;
+
+#[test]
+fn a_text_that_was_planned_leaves_at_its_time_after_a_restart() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.restart(ended + Span::from_secs(5));
+    machine.pass(ended + Span::from_secs(19));
+    assert_eq!(machine.submitted, [""; 0]);
+    machine.pass(ended + Span::from_secs(21));
+    assert_eq!(machine.submitted.len(), 1);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Claimed]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+    let numbers: Vec<u64> = machine.entries.iter().map(|entry| entry.n).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_text_that_fell_due_while_the_machine_was_off_is_a_task_not_a_stale_text() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.restart(ended + HOUR);
+    machine.pass(ended + HOUR + MINUTE);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+}
+
+#[test]
+fn a_machine_that_slept_sends_nothing_stale() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.engine.advance(ended + HOUR);
+    machine.commit();
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+}
+
+#[test]
+fn a_claimed_text_is_looked_up_and_what_was_accepted_is_not_sent_again() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + MINUTE);
+    machine.restart(ended + MINUTE);
+    assert_eq!(machine.looked_up, machine.submitted);
+    let key = machine.looked_up[0].clone();
+    let gateway_ref = Some("7".to_owned());
+    machine.tell(Input::Receipt(Receipt { key, state: MessageState::Accepted, gateway_ref }));
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.submitted.len(), 1);
+    assert_eq!(machine.states().last(), Some(&MessageState::Accepted));
+    machine.restart(ended + HOUR);
+    assert_eq!(machine.looked_up.len(), 1);
+}
+
+#[test]
+fn a_claimed_text_that_never_arrived_is_decided_anew() {
+    for (off, again, state) in [(MINUTE, 2, MessageState::Claimed), (HOUR, 1, MessageState::Skipped)] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.pass(ended + MINUTE);
+        machine.restart(ended + MINUTE + off);
+        let key = machine.looked_up[0].clone();
+        machine.tell(Input::NotAccepted(key, Span::ZERO));
+        machine.pass(ended + HOUR + HOUR);
+        assert_eq!((machine.submitted.len(), machine.states().last()), (again, Some(&state)));
+    }
+}
+
+#[test]
+fn a_call_that_ends_in_sight_of_the_next_run_keeps_its_verdict_with_medium_confidence() {
+    let mut machine = Machine::new("caller-cancels");
+    let rings = machine.play("caller-cancels", 0, 3);
+    machine.restart(rings + Span::from_secs(1));
+    let ended = machine.play("caller-cancels", 3, ALL);
+    assert_eq!(machine.calls(), [(Outcome::Abandoned, true, Confidence::Medium)]);
+    machine.pass(ended + MINUTE);
+    assert_eq!(machine.submitted.len(), 1);
+    assert!(machine.store.load().expect("a state").open_calls.is_empty());
+}
+
+#[test]
+fn a_call_that_ended_unseen_is_unknown_and_reviewed() {
+    let mut machine = Machine::new("caller-cancels");
+    let rings = machine.play("caller-cancels", 0, 3);
+    machine.restart(rings + MINUTE);
+    machine.pass(rings + HOUR);
+    assert_eq!(machine.calls(), [(Outcome::Unknown, false, Confidence::Low)]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Review(_))), 1);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert!(machine.store.load().expect("a state").open_calls.is_empty());
+}
+
+#[test]
+fn a_call_that_was_up_at_a_restart_is_never_called_missed() {
+    let mut machine = Machine::new("answered");
+    let answered = machine.play("answered", 0, 5);
+    machine.restart(answered + Span::from_secs(1));
+    let ended = machine.play("answered", 5, ALL);
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.calls(), [(Outcome::Unknown, false, Confidence::Low)]);
+    assert_eq!(machine.submitted, [""; 0]);
+}
