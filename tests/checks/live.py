@@ -1,0 +1,335 @@
+"""`ringback run` in networks of its own: recorded calls played in real time, SIGTERM, kill -9 (needs root).
+
+    live.py [--kills 10] [CHECK ...]
+
+Each check has a network namespace to itself. Calls that are played must come out as in a replay, and each text once in
+the outbox. Under a stream of calls the daemon is killed at random moments: no caller may be texted twice, and every
+call that it saw as a whole while it ran must be texted.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import ringback
+from ringback import ROOT
+
+# Captures of a few seconds, and the tap that hears each.
+PLAYED = {"busy": "veth", "caller-cancels": "veth", "declined": "lo", "lab-cancel": "lo", "b2bua-all-busy": "lo",
+          "retransmissions": "veth", "ipv4-fragments": "veth", "websocket": "lo", "tcp-in-pieces": "veth",
+          "answered-short": "hep", "lab-vlan-busy": "veth", "phones-only-all-busy": "hep"}
+PATIENCE = 30
+
+
+def sh(*command):
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def network():
+    sh("ip", "link", "set", "lo", "up")
+    sh("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
+    for end in ("va", "vb"):
+        Path(f"/proc/sys/net/ipv6/conf/{end}/disable_ipv6").write_text("1")
+        sh("ip", "link", "set", end, "up")
+
+
+def records(path):
+    """(seconds, frame) of a pcap as captures/make.py and tcpdump write it."""
+    data = path.read_bytes()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    unit = 1e-9 if data[:4] in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 1e-6
+    at, found = 24, []
+    while at < len(data):
+        secs, part, length = struct.unpack_from(order + "III", data, at)
+        found.append((secs + part * unit, data[at + 16 : at + 16 + length]))
+        at += 16 + length
+    return found
+
+
+def hep(frame):
+    """A UDP frame as an agent would send it."""
+    now = time.time()
+    chunks = [(1, b"\x02"), (2, b"\x11"), (3, frame[26:30]), (4, frame[30:34]), (7, frame[34:36]), (8, frame[36:38]),
+              (9, struct.pack("!I", int(now))), (10, struct.pack("!I", int(now % 1 * 1e6))), (11, b"\x01"),
+              (12, struct.pack("!I", 1)), (15, frame[42:])]
+    body = b"".join(struct.pack("!HHH", 0, number, 6 + len(value)) + value for number, value in chunks)
+    return b"HEP3" + struct.pack("!H", 6 + len(body)) + body
+
+
+def sender(kind):
+    if kind == "hep":
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        return lambda frame: out.sendto(hep(frame), ("127.0.0.1", 9060))
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    raw.bind(("lo" if kind == "lo" else "va", 0))
+    return raw.send
+
+
+def taps(kind):
+    if kind == "hep":
+        return '[[tap]]\ntype = "hep"\nlisten = "127.0.0.1:9060"\n'
+    return f'[[tap]]\ntype = "interface"\ninterface = "{"lo" if kind == "lo" else "vb"}"\n'
+
+
+def configured(folder, source, tap):
+    """The configuration of a scenario, with texts after a second, a tap and a store."""
+    text = re.sub(r'after = "\d+[sm]"', 'after = "1s"', source.read_text())
+    text += f'[store]\npath = "state/ringback.db"\n{tap}'
+    path = folder / "ringback.toml"
+    path.write_text(text)
+    return path
+
+
+class Daemon:
+    """A daemon that runs, and what it tells its supervisor."""
+
+    def __init__(self, config, ready=True):
+        self.folder = config.parent
+        self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        place = self.folder / "notify"
+        place.unlink(missing_ok=True)
+        self.notices.bind(str(place))
+        self.notices.settimeout(PATIENCE)
+        self.log = open(self.folder / "log", "a")
+        self.process = subprocess.Popen([ringback.binary(), "run", "--config", config], stdout=self.log, stderr=self.log,
+                                        env={**os.environ, "NOTIFY_SOCKET": str(place)})
+        if ready:
+            self.told(b"READY=1")
+
+    def told(self, word):
+        while True:
+            try:
+                if self.notices.recv(100) == word:
+                    return
+            except TimeoutError:
+                raise AssertionError(f"no {word}: {self.last()}") from None
+
+    def last(self):
+        return (self.folder / "log").read_text()[-1500:]
+
+    def outbox(self):
+        return ringback.lines(self.folder / "outbox/outbox.jsonl")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def stop(self):
+        """Told to stop it ends by itself, soon and with status 0."""
+        before = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(10)
+        finally:
+            self.process.kill()
+        took = time.monotonic() - before
+        self.close()
+        assert status == 0, f"status {status}: {self.last()}"
+        assert took < 5, f"{took:.1f} s to stop"
+        return took
+
+    def close(self):
+        self.notices.close()
+        self.log.close()
+
+
+def journal(folder):
+    """The calls in the store, by id, read while nobody writes it."""
+    import sqlite3
+
+    with sqlite3.connect(f"file:{folder}/state/ringback.db?mode=ro", uri=True) as db:
+        bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM journal ORDER BY n")]
+        legs = db.execute("SELECT count(*) FROM open_calls").fetchone()[0]
+    return bodies, legs
+
+
+def verdicts(calls):
+    return sorted((call["call"], call["outcome"], call["missed"], call["direction"], len(call["legs"])) for call in calls)
+
+
+def played(name, folder):
+    """A capture in real time comes out as it does in a replay."""
+    kind, scenario = PLAYED[name], ROOT / "captures" / name
+    config = configured(folder, scenario / "ringback.toml", taps(kind))
+    wanted = ringback.replay(folder / "replayed", "--config", config, scenario / "call.pcap")
+    daemon = Daemon(config)
+    send, frames = sender(kind), records(scenario / "call.pcap")
+    begun = time.monotonic()
+    for at, frame in frames:
+        time.sleep(max(0, begun + at - frames[0][0] - time.monotonic()))
+        send(frame)
+    keys = sorted(message["key"] for message in wanted.messages if message["state"] == "accepted")
+    until = time.monotonic() + 12
+    settled = lambda: sorted(text["key"] for text in daemon.outbox()) == keys
+    # Calls that only time ends come last; a text that must not come gets time to.
+    time.sleep(4.5 if not keys else 0)
+    while not settled() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    got = sorted(text["key"] for text in daemon.outbox())
+    daemon.stop()
+    assert got == keys, f"texts {got}, replayed {keys}: {daemon.last()}"
+    bodies, legs = journal(folder)
+    calls = [body["data"] for body in bodies if body["event"] == "call"]
+    assert verdicts(calls) == verdicts(wanted.calls), f"{verdicts(calls)}, replayed {verdicts(wanted.calls)}"
+    assert legs == 0, f"{legs} legs are still open"
+
+
+def packet(src, dst, payload):
+    udp = struct.pack("!HHHH", 5060, 5060, 8 + len(payload), 0) + payload
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + head[:10] + struct.pack("!H", total) + head[12:] + udp
+
+
+class Stream(threading.Thread):
+    """Calls of ever new callers over the trunk, ten a second, none answered; when each began and ended."""
+
+    def __init__(self, send):
+        super().__init__(daemon=True)
+        self.send, self.calls, self.going = send, {}, True
+
+    def say(self, number, first, cseq, out, tag=""):
+        """A message of a caller's leg; `out`: from the PBX."""
+        trunk, pbx = "203.0.113.20", "192.168.10.5"
+        text = (f"{first}\r\nVia: SIP/2.0/UDP {trunk}:5060;branch=z9hG4bK{number}\r\nFrom: <sip:+1{number}@{trunk}>;tag=f{number}\r\n"
+                f"To: <sip:+13125550111@{pbx}>{tag}\r\nCall-ID: {number}-{os.getpid()}@{trunk}\r\nCSeq: 1 {cseq}\r\nContent-Length: 0\r\n\r\n")
+        self.send(packet(pbx, trunk, text.encode()) if out else packet(trunk, pbx, text.encode()))
+
+    def run(self):
+        due, n = [], 0
+        while self.going or due:
+            now = time.time()
+            if self.going:
+                number, rings = f"3125{n + 510000:06}", random.choice((0.02, 0.3, 1.5))
+                n += 1
+                self.say(number, "INVITE sip:+13125550111@192.168.10.5 SIP/2.0", "INVITE", False)
+                self.say(number, "SIP/2.0 180 Ringing", "INVITE", True, ";tag=p")
+                self.calls[number] = [now, None]
+                due.append((now + rings, number))
+            for at, number in [one for one in due if one[0] <= now]:
+                self.say(number, "SIP/2.0 486 Busy Here", "INVITE", True, ";tag=p")
+                self.say(number, "ACK sip:+13125550111@192.168.10.5 SIP/2.0", "ACK", False, ";tag=p")
+                self.calls[number][1] = time.time()
+                due.remove((at, number))
+            time.sleep(0.1)
+
+
+def killed(folder, kills):
+    """Whatever moment it is killed at: nobody is texted twice, and no call that it saw whole is forgotten."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    stream = Stream(sender("veth"))
+    stream.start()
+    up = []
+    for n in range(kills + 1):
+        daemon = Daemon(config)
+        since = time.time()
+        time.sleep(random.uniform(0.05, 2.0) if n < kills else 3)
+        if n < kills:
+            daemon.kill()
+        else:
+            stream.going = False
+            stream.join()
+            time.sleep(3)
+        up.append((since, time.time()))
+    took = daemon.stop()
+    texted = [text["to"] for text in daemon.outbox()]
+    twice = sorted({to for to in texted if texted.count(to) > 1})
+    assert not twice, f"texted twice: {twice}"
+    whole = lambda begun, ended: any(since < begun and ended < until - MARGIN for since, until in up)
+    owed = {"+1" + number for number, (begun, ended) in stream.calls.items() if ended and whole(begun, ended)}
+    missing = sorted(owed - set(texted))
+    assert not missing, f"{len(missing)} of {len(owed)} owed texts are missing: {missing[:5]}"
+    assert set(texted) <= {"+1" + number for number in stream.calls}, "texts to nobody"
+    assert len(owed) > 3 * kills, f"only {len(owed)} calls were seen whole"
+    print(f"  {kills} kills: {len(stream.calls)} calls, {len(owed)} seen whole, {len(texted)} texted, none twice; "
+          f"stopped in {took * 1000:.0f} ms")
+
+
+def started_wrong(folder):
+    """What keeps it from starting is one line that says what to do; a second one is refused."""
+    source = ROOT / "captures/caller-cancels/ringback.toml"
+    config = configured(folder, source, taps("veth"))
+    daemon = Daemon(config)
+    second = ringback.run("run", "--config", config)
+    told = [line for line in second.stderr.splitlines() if line.startswith("ringback: ")]
+    assert second.returncode == 1 and len(told) == 1 and str(daemon.process.pid) in told[0], second.stderr
+    daemon.stop()
+    (folder / "none").mkdir()
+    nothing = ringback.run("run", "--config", configured(folder / "none", source, ""))
+    assert nothing.returncode == 2 and "[[tap]]" in nothing.stderr, nothing.stderr
+    (folder / "gone").mkdir()
+    gone = Daemon(configured(folder / "gone", source, '[[tap]]\ntype = "interface"\ninterface = "vx"\n'))
+    sh("ip", "link", "add", "vx", "type", "veth", "peer", "name", "vy")
+    sh("ip", "link", "set", "vy", "up")
+    sh("ip", "link", "set", "vx", "up")
+    until = time.monotonic() + PATIENCE
+    while "listening" not in gone.last() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "listening" in gone.last(), gone.last()
+    gone.stop()
+
+
+# A call that ended so long before a kill is in the store.
+MARGIN = 0.3
+
+
+def inside(check, kills):
+    network()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        if check == "killed":
+            killed(folder, kills)
+        elif check == "started-wrong":
+            started_wrong(folder)
+        else:
+            played(check, folder)
+    except Exception as error:
+        print(f"{check}: {type(error).__name__}: {error}")
+        return 1
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--inside", action="store_true")
+    parser.add_argument("checks", nargs="*")
+    args = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit("live needs root, for networks of its own: run it with sudo")
+    if args.inside:
+        return inside(args.checks[0], args.kills)
+    ringback.binary()
+    names = args.checks or ["killed", "started-wrong", *PLAYED]
+    tally = ringback.Tally("live")
+    start = lambda name: subprocess.Popen(
+        ["unshare", "-n", sys.executable, __file__, "--inside", "--kills", str(args.kills), name],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # All at once: each waits for its calls most of the time.
+    for name, process in [(name, start(name)) for name in names]:
+        said = process.communicate()[0].strip()
+        if process.returncode == 0 and said:
+            print(said)
+        tally.check(name, [said] if process.returncode else [])
+    return tally.end()
+
+
+sys.exit(main())
