@@ -656,7 +656,9 @@ impl Calls {
     }
 
     fn tell(&mut self, call: u32, at: Timestamp, phase: CallPhase) {
-        if !self.followed || self.tracked.get(call).is_some_and(|open| open.stray) {
+        let joined_in_store = phase == CallPhase::Joined && self.changed.is_some();
+        let wanted = self.followed || joined_in_store;
+        if !wanted || self.tracked.get(call).is_some_and(|open| open.stray) {
             return;
         }
         let direction = self.direction(call);

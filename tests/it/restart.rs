@@ -1,13 +1,14 @@
-//! The engine as it goes on from what a store kept: captures, cut where the machine lost power.
+//! The engine as the daemon uses it: captures, cut where the machine lost power, slept, or lost packets.
 
 use std::path::Path;
 
 use ringback::config;
 use ringback::engine::{Engine, Input, Output};
 use ringback::event::{Confidence, Event, JournalEntry, MessageState, Outcome, Receipt, State};
+use ringback::phone::{Number, Party};
 use ringback::settings::Settings;
 use ringback::source::{self, Merge, PacketSource};
-use ringback::store::{Batch, Memory, Store};
+use ringback::store::{Batch, Memory, OptOut, Store};
 use ringback::time::{Span, Timestamp};
 use ringback::wire::packet::TapId;
 
@@ -213,4 +214,64 @@ fn a_call_that_was_up_at_a_restart_is_never_called_missed() {
     machine.pass(ended + HOUR);
     assert_eq!(machine.calls(), [(Outcome::Unknown, false, Confidence::Low)]);
     assert_eq!(machine.submitted, [""; 0]);
+}
+
+#[test]
+fn a_missed_call_with_packets_lost_is_reviewed_and_not_texted() {
+    let mut machine = Machine::new("caller-cancels");
+    machine.play("caller-cancels", 0, 3);
+    machine.tell(Input::Drops(7));
+    let ended = machine.play("caller-cancels", 3, ALL);
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.calls(), [(Outcome::Abandoned, true, Confidence::High)]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Review(_))), 1);
+    assert_eq!((machine.submitted.len(), machine.engine.summary().drops), (0, 7));
+}
+
+#[test]
+fn who_opted_out_is_not_texted_and_a_person_is_told() {
+    let mut machine = Machine::new("caller-cancels");
+    let caller = Party::Number(Number::parse("+13125550145").expect("a number"));
+    let opt_out = Batch { opt_outs: vec![OptOut::Out(caller)], ..Batch::default() };
+    machine.store.commit(&[opt_out]).expect("written");
+    machine.restart(Timestamp::from_micros(0));
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+}
+
+#[test]
+fn a_sequence_that_left_the_configuration_sends_nothing_and_a_person_is_told() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.settings.sequences.clear();
+    machine.restart(ended + Span::from_secs(1));
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+}
+
+#[test]
+fn a_case_of_an_earlier_run_closes_once_it_was_quiet_for_a_day() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.restart(ended + Span::from_secs(1));
+    let state = machine.store.load().expect("a state");
+    let plan = |machine: &Machine| machine.count(|event| matches!(event, Event::CaseClosed(_)));
+    assert_eq!((state.cases.len(), plan(&machine)), (1, 0));
+    // Quiet for a day after the text, the case closes, whatever run planned it.
+    machine.pass(ended + HOUR);
+    machine.restart(ended + HOUR);
+    let key = machine.looked_up[0].clone();
+    machine.tell(Input::Receipt(Receipt { key, state: MessageState::Delivered, gateway_ref: None }));
+    for _ in 0..30 {
+        let now = machine.engine.now();
+        machine.pass(now + HOUR);
+    }
+    assert_eq!(plan(&machine), 1);
+    machine.restart(machine.engine.now());
+    assert!(machine.engine.deadline().is_some());
 }
