@@ -12,6 +12,7 @@
 mod carrier;
 mod notify;
 mod pace;
+mod upkeep;
 
 use std::fmt;
 use std::io;
@@ -33,6 +34,7 @@ use crate::time::{Span, Timestamp};
 use carrier::{Carrier, Gateways};
 use notify::Supervisor;
 use pace::Pace;
+use upkeep::Upkeep;
 
 /// Why it can't run.
 #[derive(Debug)]
@@ -80,8 +82,9 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let writer = Writer::start(Box::new(store), tell).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     let pace = Pace::new(clock.clone(), engine.now());
+    let upkeep = Upkeep::new(place, clock.clone());
     let supervisor = Supervisor::from_environment(clock);
-    let office = Office { engine, writer, carrier, answers, pace, last: 0 };
+    let office = Office { engine, writer, carrier, answers, pace, upkeep, last: 0 };
     office.serve(taps, &settings.taps, supervisor, &stop);
     Ok(())
 }
@@ -93,6 +96,7 @@ struct Office {
     carrier: Carrier,
     answers: Receiver<Input<'static>>,
     pace: Pace,
+    upkeep: Upkeep,
     /// The number of the last entry that was put.
     last: u64,
 }
@@ -108,6 +112,7 @@ impl Office {
             self.drain();
             told += usize::from(self.take(taps.next(self.patience(now)), names));
             supervisor.feed(told >= names.len());
+            self.upkeep.turn();
         }
         supervisor.stopping();
         taps.stop();
