@@ -1,4 +1,4 @@
-"""`ringback run` in networks of its own: recorded calls played in real time, SIGTERM, kill -9 (needs root).
+"""`ringback run` in networks of its own: recorded calls played in real time, SIGTERM, kill -9 (needs root, or sudo).
 
     live.py [--kills 10] [CHECK ...]
 
@@ -8,6 +8,7 @@ call that it saw as a whole while it ran must be texted.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -147,13 +149,11 @@ class Daemon:
 
 
 def journal(folder):
-    """The calls in the store, by id, read while nobody writes it."""
-    import sqlite3
-
+    """The journal in the store, and the ids of its open calls, read while nobody writes it."""
     with sqlite3.connect(f"file:{folder}/state/ringback.db?mode=ro", uri=True) as db:
         bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM journal ORDER BY n")]
-        legs = db.execute("SELECT count(*) FROM open_calls").fetchone()[0]
-    return bodies, legs
+        still_open = {call for (call,) in db.execute("SELECT call FROM open_calls")}
+    return bodies, still_open
 
 
 def verdicts(calls):
@@ -182,10 +182,10 @@ def played(name, folder):
     got = sorted(text["key"] for text in daemon.outbox())
     daemon.stop()
     assert got == keys, f"texts {got}, replayed {keys}: {daemon.last()}"
-    bodies, legs = journal(folder)
+    bodies, still_open = journal(folder)
     calls = [body["data"] for body in bodies if body["event"] == "call"]
     assert verdicts(calls) == verdicts(wanted.calls), f"{verdicts(calls)}, replayed {verdicts(wanted.calls)}"
-    assert legs == 0, f"{legs} legs are still open"
+    assert not still_open, f"still open: {still_open}"
 
 
 def packet(src, dst, payload):
@@ -203,6 +203,10 @@ class Stream(threading.Thread):
     def __init__(self, send):
         super().__init__(daemon=True)
         self.send, self.calls, self.going = send, {}, True
+
+    def id(self, number):
+        """The id of a caller's call."""
+        return hashlib.sha256(f"{number}-{os.getpid()}@203.0.113.20f{number}".encode()).hexdigest()[:12]
 
     def say(self, number, first, cseq, out, tag=""):
         """A message of a caller's leg; `out`: from the PBX."""
@@ -255,6 +259,11 @@ def killed(folder, kills):
     owed = {"+1" + number for number, (begun, ended) in stream.calls.items() if ended and whole(begun, ended)}
     missing = sorted(owed - set(texted))
     assert not missing, f"{len(missing)} of {len(owed)} owed texts are missing: {missing[:5]}"
+    bodies, still_open = journal(folder)
+    known = {body["data"]["call"] for body in bodies if body["event"] == "call"} | still_open
+    begun = {stream.id(number) for number, (begun, _) in stream.calls.items() if whole(begun, begun)}
+    forgotten = begun - known
+    assert not forgotten, f"{len(forgotten)} of {len(begun)} calls that began in sight are neither judged nor open"
     assert set(texted) <= {"+1" + number for number in stream.calls}, "texts to nobody"
     assert len(owed) > 3 * kills, f"only {len(owed)} calls were seen whole"
     print(f"  {kills} kills: {len(stream.calls)} calls, {len(owed)} seen whole, {len(texted)} texted, none twice; "
@@ -314,7 +323,8 @@ def main():
     parser.add_argument("checks", nargs="*")
     args = parser.parse_args()
     if os.geteuid():
-        raise SystemExit("live needs root, for networks of its own: run it with sudo")
+        binary = ringback.binary()
+        os.execvp("sudo", ["sudo", "env", f"RINGBACK={binary}", sys.executable, __file__, *sys.argv[1:]])
     if args.inside:
         return inside(args.checks[0], args.kills)
     ringback.binary()
