@@ -22,7 +22,7 @@ use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
 use crate::time::{Span, Timestamp};
-use crate::wire::packet::{Body, Packet};
+use crate::wire::packet::{Body, Datagram, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
 
@@ -187,7 +187,12 @@ impl Engine {
         {
             return flow.pass_over(link, bytes.len());
         }
-        let packet = Packet { at: self.now, ..packet };
+        let at = self.now;
+        let body = match packet.body {
+            Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
+            frame @ Body::Frame { .. } => frame,
+        };
+        let packet = Packet { at, body, ..packet };
         flow.push(&packet, &mut |piece| take(calls, media, piece));
         self.tell();
     }
