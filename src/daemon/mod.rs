@@ -6,8 +6,8 @@
 //!           └───────────── receipts ────────────────────┘
 //! ```
 //! One loop owns the engine. It waits for packets, never for the disk or a gateway. A text leaves only when the entry
-//! that claims it would survive a power cut. Engine time runs a little behind the clock, so that packets which taps
-//! hold back are not late. Told to stop, it takes what the taps still have, writes it, and ends.
+//! that claims it would survive a power cut. Engine time is that of the packets, and a little behind the clock while none
+//! come, so that those which taps hold back are not late. Told to stop, it takes what the taps still have, writes it, and ends.
 
 mod carrier;
 mod notify;
@@ -26,10 +26,11 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output};
 use crate::event::{Event, JournalEntry, MessageState, Receipt, State};
 use crate::gateway::{FileGateway, GatewayError};
-use crate::settings::{GatewayKind, Settings, Tap};
+use crate::settings::{GatewayKind, Settings, Tap, TapKind};
 use crate::source::{self, Live, Taps};
 use crate::store::{Batch, Place, Sqlite, Store, StoreError, Writer};
 use crate::time::{Span, Timestamp};
+use crate::wire::packet::Packet;
 
 use carrier::{Carrier, Gateways};
 use notify::Supervisor;
@@ -84,7 +85,8 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let pace = Pace::new(clock.clone(), engine.now());
     let upkeep = Upkeep::new(place, clock.clone());
     let supervisor = Supervisor::from_environment(clock);
-    let office = Office { engine, writer, carrier, answers, pace, upkeep, last: 0 };
+    let lag = lag(&settings.taps);
+    let office = Office { engine, writer, carrier, answers, pace, upkeep, lag, last: 0, late: 0 };
     office.serve(taps, &settings.taps, supervisor, &stop);
     Ok(())
 }
@@ -97,8 +99,12 @@ struct Office {
     answers: Receiver<Input<'static>>,
     pace: Pace,
     upkeep: Upkeep,
+    /// Engine time is so far behind the clock while no packets come.
+    lag: Span,
     /// The number of the last entry that was put.
     last: u64,
+    /// Packets that came too late to be judged by.
+    late: u64,
 }
 
 impl Office {
@@ -106,11 +112,15 @@ impl Office {
         let mut told = 0;
         self.drain();
         while !stop.load(Ordering::Relaxed) {
-            let now = self.pace.now() - LAG;
-            self.engine.advance(now);
+            let live = taps.next(self.patience());
+            let is_idle = matches!(live, Live::Idle);
+            told += usize::from(self.take(live, names));
+            if is_idle {
+                let now = self.pace.now() - self.lag;
+                self.engine.advance(now);
+            }
             self.take_answers();
             self.drain();
-            told += usize::from(self.take(taps.next(self.patience(now)), names));
             supervisor.feed(told >= names.len());
             self.upkeep.turn();
         }
@@ -127,7 +137,8 @@ impl Office {
     }
 
     /// How long the taps may be waited for.
-    fn patience(&self, now: Timestamp) -> Span {
+    fn patience(&mut self) -> Span {
+        let now = self.pace.now() - self.lag;
         let due = self.engine.deadline().map_or(TICK, |due| due.since(now));
         due.clamp(Span::ZERO, TICK)
     }
@@ -136,7 +147,12 @@ impl Office {
     fn take(&mut self, live: Live<'_>, names: &[Tap]) -> bool {
         match live {
             Live::Packet(packet) => {
-                self.engine.handle(packet.at, Input::Packet(packet));
+                let at = self.pace.of(packet.at);
+                if at + LATE < self.engine.now() {
+                    self.lose(name(names, packet.frame.tap.0), at);
+                } else {
+                    self.engine.handle(at, Input::Packet(Packet { at, ..packet }));
+                }
                 self.drain();
             }
             Live::Drops(drops) => {
@@ -153,6 +169,16 @@ impl Office {
             Live::Idle => {}
         }
         false
+    }
+
+    /// A packet that came too late says nothing of when things happened: it counts as lost.
+    fn lose(&mut self, tap: &str, at: Timestamp) {
+        self.late = self.late.saturating_add(1);
+        if self.late.is_power_of_two() {
+            let by = self.engine.now().since(at).as_secs();
+            warn!("tap {tap}: a packet came {by} s late and isn't used; {} so far", self.late);
+        }
+        self.engine.handle(self.engine.now(), Input::Drops(1));
     }
 
     fn take_answers(&mut self) {
@@ -258,6 +284,12 @@ fn told(entry: &JournalEntry) {
     }
 }
 
+/// How far engine time is behind the clock while no packets come: as late as packets may be.
+fn lag(taps: &[Tap]) -> Span {
+    let is_files = |tap: &Tap| matches!(tap.kind, TapKind::Files { .. });
+    if taps.iter().any(is_files) { FILES_LAG } else { LAG }
+}
+
 fn name(taps: &[Tap], number: u16) -> &str {
     taps.get(usize::from(number)).map_or("?", |tap| tap.id.as_str())
 }
@@ -282,8 +314,12 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// Engine time is so far behind the clock: taps hold packets back for 100 ms, and an interface for a moment more.
+/// Taps hold packets back for 100 ms, and an interface for a moment more.
 const LAG: Span = Span::from_millis(150);
+/// What writes captures into a folder may keep packets for as long as this.
+const FILES_LAG: Span = Span::from_secs(10);
+/// A packet that is older than engine time by more counts as lost.
+const LATE: Span = Span::from_secs(1);
 /// Receipts, deadlines and a wish to stop are looked at so often.
 const TICK: Span = Span::from_millis(50);
 /// What is still there at the end may take so long to be taken, and so long to be written.

@@ -15,29 +15,35 @@ pub struct Pace {
     clock: Arc<dyn Clock>,
     last: Timestamp,
     boot: Span,
-    behind: bool,
+    /// How far the wall is behind.
+    behind: Span,
 }
 
 impl Pace {
     /// Not before `from`.
     pub fn new(clock: Arc<dyn Clock>, from: Timestamp) -> Pace {
         let boot = clock.boottime();
-        Pace { clock, last: from, boot, behind: false }
+        Pace { clock, last: from, boot, behind: Span::ZERO }
     }
 
     /// What time it is.
     pub fn now(&mut self) -> Timestamp {
         let (wall, boot) = (self.clock.now(), self.clock.boottime());
         let steady = self.last + Span::from_micros(boot.as_micros().saturating_sub(self.boot.as_micros()));
-        let behind = wall + SLEW < steady;
-        if behind && !self.behind {
-            let by = steady.since(wall).as_secs();
-            warn!("the clock is {by} s behind what was written already; going on without it");
+        let is_behind = wall + SLEW < steady;
+        let behind = if is_behind { steady.since(wall) } else { Span::ZERO };
+        if is_behind && self.behind == Span::ZERO {
+            warn!("the clock is {} s behind what was written already; going on without it", behind.as_secs());
         }
         self.behind = behind;
-        self.last = if behind { steady } else { wall.max(self.last) };
+        self.last = if is_behind { steady } else { wall.max(self.last) };
         self.boot = boot;
         self.last
+    }
+
+    /// What time it was when the wall showed `at`, a moment ago.
+    pub fn of(&self, at: Timestamp) -> Timestamp {
+        (at + self.behind).min(self.last.max(at))
     }
 }
 
@@ -59,8 +65,11 @@ mod tests {
         clock.set(start - Span::from_secs(3_600));
         clock.pass(Span::from_secs(2));
         assert_eq!(pace.now(), start + Span::from_secs(7));
+        let wall = clock.now();
+        assert_eq!(pace.of(wall - Span::from_secs(1)), start + Span::from_secs(6));
         clock.set(start + Span::from_secs(100));
         assert_eq!(pace.now(), start + Span::from_secs(100));
+        assert_eq!(pace.of(clock.now()), clock.now());
     }
 
     #[test]
