@@ -75,6 +75,17 @@ fn commands_of_later_versions_are_refused_by_name() {
 }
 
 #[test]
+fn a_daemon_that_cannot_start_says_why_in_one_line() {
+    let done = ringback(&["run", "--config", "captures/caller-cancels/ringback.toml"]);
+    assert_eq!(done.status.code(), Some(2));
+    let lines = told(&done);
+    let why: Vec<&str> = lines.lines().filter(|line| line.starts_with("ringback: ")).collect();
+    assert_eq!(why.len(), 1, "{lines}");
+    assert!(why[0].contains("there is no [[tap]]; write one"), "{lines}");
+    assert_eq!(ringback(&["run", "--config", "no-such.toml"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_slip_in_a_command_names_the_command_meant() {
     let done = ringback(&["chekc"]);
     assert_eq!(done.status.code(), Some(2));
