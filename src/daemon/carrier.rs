@@ -6,7 +6,8 @@
 //! | commits fail | they succeed again |
 //! | the store was damaged | an operator releases it |
 //!
-//! What waited for more than a minute is not handed over but given back, to be decided anew.
+//! What waited for more than five seconds is not handed over but given back, to be decided anew: the caller may be on the
+//! phone by now, or have asked for no more texts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -190,8 +191,8 @@ fn of<'g>(gateways: &'g mut Gateways, message: &Message) -> Option<(&'g str, &'g
     found.map(|(id, gateway)| (id.as_str(), gateway))
 }
 
-/// A text that waited longer may be stale.
-const FRESH: Span = Span::from_secs(60);
+/// What a decision rests on may have changed after this.
+const FRESH: Span = Span::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -298,7 +299,7 @@ mod tests {
         // The look-up is answered after the text before it was taken.
         desk.carrier.look_up(text("known"));
         assert!(desk.answers.recv().is_ok());
-        desk.clock.pass(Span::from_secs(61));
+        desk.clock.pass(Span::from_secs(6));
         (desk.news)(News::Durable(1));
         (desk.news)(News::Recovered);
         assert_eq!(desk.end(), (vec![], vec!["a not accepted".into()]));
