@@ -83,6 +83,8 @@ pub struct Calls {
     followed: bool,
     /// Calls that were open when an earlier run ended.
     resumed: Resumed,
+    /// The last call that had begun when packets were lost: it, and earlier ones that are still open, may miss some.
+    lost: u64,
     /// Calls whose rows changed; none where nobody keeps them.
     changed: Option<Vec<u32>>,
 }
@@ -109,6 +111,7 @@ impl Calls {
             barren: 0,
             followed: !settings.lines.is_empty(),
             resumed: Resumed::default(),
+            lost: 0,
             changed: None,
         }
     }
@@ -137,11 +140,7 @@ impl Calls {
 
     /// Packets were lost: what is open now may have had some of them.
     pub fn lose(&mut self) {
-        for call in self.tracked.open() {
-            if let Some(open) = self.tracked.get_mut(call) {
-                open.lossy = true;
-            }
-        }
+        self.lost = self.serial;
     }
 
     fn note_change(&mut self, call: u32) {
@@ -469,7 +468,6 @@ impl Calls {
             scanner: self.office.is_scanner(message, hop, &called),
             called,
             ambiguous: 0,
-            lossy: false,
             stray,
             rivals: Vec::new(),
             expires: office::ring_limit(message),
@@ -633,6 +631,7 @@ impl Calls {
         self.ears.forget(call);
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
         record.missed = outcome::missed(record.outcome, direction, judge);
+        record.lossy = open.serial <= self.lost;
         let ended = || CallPhase::Ended(Verdict::of(&record));
         if open.stray {
             return;

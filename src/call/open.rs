@@ -41,8 +41,6 @@ pub struct OpenCall {
     pub scanner: bool,
     /// Legs in sight that fit it and other calls too.
     pub ambiguous: u16,
-    /// A tap lost packets while it was open.
-    pub lossy: bool,
     /// It is nothing but such a leg: part of another call, and never told as one.
     pub stray: bool,
     /// The calls it fits as such, with their serial numbers.
@@ -322,7 +320,7 @@ impl OpenCall {
             answered_by: judgement.answered_by,
             confidence: judgement.confidence,
             ambiguous: self.ambiguous > 0,
-            lossy: self.lossy,
+            lossy: false,
             rang_ms: self.rang_for(answered.or(end)).as_millis(),
             talked_ms: answered.zip(end).map_or(0, |(answered, end)| end.since(answered).as_millis().max(0)),
             final_status: status,
