@@ -326,7 +326,7 @@ impl Calls {
         let judge = &self.office.pbx.judge;
         let mut record = end.record(&self.taps);
         record.missed = outcome::missed(record.outcome, record.direction, judge);
-        let seen = self.followed.then(|| resumed::seen(&record));
+        let seen = self.followed.then(|| CallSeen::of(&record));
         self.told.push(Told::Closed(Box::new(record), seen));
     }
 

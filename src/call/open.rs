@@ -15,7 +15,7 @@ use crate::call::pickup::Pickup;
 use crate::call::role::{self, Party};
 use crate::call::timers::Due;
 use crate::call::transaction::Hop;
-use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role, Verdict};
+use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Evidence, Role};
 use crate::phone;
 use crate::settings::{Coverage, Judge, Roles};
 use crate::time::{Span, Timestamp};
@@ -380,22 +380,6 @@ impl Plan {
 
     fn timer(at: Timestamp) -> Plan {
         Plan { at, ended: Some(at), ending: Ending::Timer }
-    }
-}
-
-impl Verdict {
-    /// What rules need of a record.
-    pub fn of(record: &CallRecord) -> Verdict {
-        Verdict {
-            outcome: record.outcome,
-            missed: record.missed,
-            confidence: record.confidence,
-            ambiguous: record.ambiguous,
-            lossy: record.lossy,
-            rang_for: Span::from_millis(record.rang_ms),
-            talked_for: Span::from_millis(record.talked_ms),
-            message: record.message,
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::call::role::{self, Party};
 use crate::call::transaction::{ends_by_cancel, result_of_status};
 use crate::event::{
     AnsweredBy, CallKey, CallPhase, CallRecord, CallSeen, Confidence, LegRecord, LegResult, OpenCall,
-    Outcome, Role, Verdict,
+    Outcome, Role,
 };
 use crate::settings::Roles;
 use crate::time::{Span, Timestamp};
@@ -212,22 +212,6 @@ impl End {
             legs: vec![leg],
             evidence: frame.into_iter().map(|frame| evidence(frame, RESTARTED, taps)).collect(),
         }
-    }
-}
-
-/// What rules see of such a call when it ended.
-pub fn seen(record: &CallRecord) -> CallSeen {
-    CallSeen {
-        call: record.call,
-        phase: CallPhase::Ended(Verdict::of(record)),
-        at: record.ended.unwrap_or(record.at),
-        began: record.at,
-        caller: record.caller.clone(),
-        caller_name: None,
-        withheld: false,
-        called: record.called.clone(),
-        called_user: record.called.as_ref().map(|called| called.shown().into()),
-        direction: record.direction,
     }
 }
 

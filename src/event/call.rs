@@ -216,6 +216,40 @@ impl std::str::FromStr for CallKey {
     }
 }
 
+impl CallSeen {
+    /// What rules see of a call when it ended, as far as its record tells.
+    pub fn of(record: &CallRecord) -> CallSeen {
+        CallSeen {
+            call: record.call,
+            phase: CallPhase::Ended(Verdict::of(record)),
+            at: record.ended.unwrap_or(record.at),
+            began: record.at,
+            caller: record.caller.clone(),
+            caller_name: record.caller_name.clone(),
+            withheld: record.withheld,
+            called: record.called.clone(),
+            called_user: record.called.as_ref().map(|called| called.shown().into()),
+            direction: record.direction,
+        }
+    }
+}
+
+impl Verdict {
+    /// What rules need of a record.
+    pub fn of(record: &CallRecord) -> Verdict {
+        Verdict {
+            outcome: record.outcome,
+            missed: record.missed,
+            confidence: record.confidence,
+            ambiguous: record.ambiguous,
+            lossy: record.lossy,
+            rang_for: Span::from_millis(record.rang_ms),
+            talked_for: Span::from_millis(record.talked_ms),
+            message: record.message,
+        }
+    }
+}
+
 impl Serialize for CallKey {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)

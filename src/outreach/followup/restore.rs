@@ -13,10 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Events, Followup, KEPT, QUIET};
-use crate::event::{
-    CallKey, CallPhase, CallRecord, CallSeen, Decision, Event, KeptCase, Message, MessageState, State,
-    Verdict,
-};
+use crate::event::{CallKey, CallRecord, CallSeen, Decision, Event, KeptCase, Message, MessageState, State};
 use crate::outreach::agenda::{CaseNo, Due};
 use crate::outreach::case::{Case, Plan, Progress, Stage};
 use crate::outreach::compose;
@@ -136,7 +133,7 @@ impl Followup {
         if let Some(record) = record {
             open.has_task = true;
             let line = record.line.as_ref().and_then(|id| self.settings.lines.iter().find(|l| l.id == *id));
-            let values = compose::values(&self.settings, line, &seen(record), &case);
+            let values = compose::values(&self.settings, line, &CallSeen::of(record), &case);
             let owner = line.and_then(|line| line.owner.clone());
             let task = compose::bare_task((record.call, kept.now), why, owner, &values);
             out.push((kept.now, Event::Task(task)));
@@ -180,7 +177,7 @@ impl<'a> Kept<'a> {
         let record = self.calls.get(&decision.call)?;
         let line = settings.lines.iter().position(|line| Some(&line.id) == decision.line.as_ref())?;
         let sequence = settings.sequences.iter().position(|s| Some(&s.id) == decision.sequence.as_ref())?;
-        let values = compose::values(settings, settings.lines.get(line), &seen(record), &case.case);
+        let values = compose::values(settings, settings.lines.get(line), &CallSeen::of(record), &case.case);
         let settings = Arc::clone(settings);
         Some(Plan { settings, line, sequence, call: decision.call, values, steps: Vec::new() })
     }
@@ -198,21 +195,5 @@ impl<'a> Kept<'a> {
         let later =
             case.caller.as_ref().is_some_and(|caller| self.last.get(caller) != Some(&case.case.as_str()));
         by_text || before_quiet || later
-    }
-}
-
-/// What rules saw of a call when it ended.
-fn seen(record: &CallRecord) -> CallSeen {
-    CallSeen {
-        call: record.call,
-        phase: CallPhase::Ended(Verdict::of(record)),
-        at: record.ended.unwrap_or(record.at),
-        began: record.at,
-        caller: record.caller.clone(),
-        caller_name: record.caller_name.clone(),
-        withheld: record.withheld,
-        called: record.called.clone(),
-        called_user: None,
-        direction: record.direction,
     }
 }
