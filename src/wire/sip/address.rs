@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::field::{Params, angle_end, quote_end};
-use super::lines::{cut, trim};
+use super::lines::{cut, is_bare, trim};
 use super::uri::Uri;
 use crate::wire::find::{near, near_any};
 
@@ -113,8 +113,7 @@ pub(super) fn tag_of(value: &[u8]) -> Option<&[u8]> {
 /// Whether the value of a parameter is all there is, without blanks to be trimmed.
 #[inline]
 fn is_plain(value: &[u8]) -> bool {
-    matches!(value, [first, .., last] if *first > b' ' && *last > b' ')
-        && near_any([b';', b'>', b'<', b'"'], value).is_none()
+    is_bare(value) && near_any([b';', b'>', b'<', b'"'], value).is_none()
 }
 
 /// A quoted display name at the start, what follows it, and whether its quote is closed. An open quote is dropped.

@@ -183,14 +183,17 @@ pub(super) const fn is_lws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Whether there is something, which neither begins nor ends with a blank.
+#[inline]
+pub(super) fn is_bare(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first > b' ') && bytes.last().is_some_and(|last| *last > b' ')
+}
+
 #[inline]
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     let bare = bytes.strip_prefix(b" ").unwrap_or(bytes);
     let bare = bare.strip_suffix(b"\r\n").unwrap_or(bare);
-    match bare {
-        [first, .., last] if *first > b' ' && *last > b' ' => bare,
-        _ => trim_end(trim_start(bare)),
-    }
+    if is_bare(bare) { bare } else { trim_end(trim_start(bare)) }
 }
 
 #[inline]

@@ -1,7 +1,7 @@
 //! The start line of a message, and why bytes are refused.
 
 use super::fault::Faults;
-use super::lines::{cut, is_token};
+use super::lines::{cut, is_bare, is_token};
 use crate::wire::find::near;
 
 /// The first line of a message.
@@ -81,11 +81,6 @@ fn usual(line: &[u8]) -> Option<StartLine<'_>> {
         [b' ', uri @ ..] if is_bare(uri) && is_token(method) => Some(StartLine::Request { method, uri }),
         _ => None,
     }
-}
-
-/// Whether text neither begins nor ends with a blank.
-fn is_bare(text: &[u8]) -> bool {
-    text.first().is_some_and(|first| *first > b' ') && text.last().is_some_and(|last| *last > b' ')
 }
 
 /// Three digits, the first from 1 to 6.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::field::Params;
-use super::lines::{cut, is_lws, trim};
+use super::lines::{cut, is_bare, is_lws, trim};
 use crate::wire::addr;
 use crate::wire::find::{near, near_any};
 
@@ -49,11 +49,6 @@ fn piece(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
         [b'"', ..] => None,
         _ => Some((before, None)),
     }
-}
-
-fn is_bare(text: &[u8]) -> bool {
-    let ends = text.first().zip(text.last());
-    ends.is_some_and(|(first, last)| *first > b' ' && *last > b' ')
 }
 
 impl<'a> Via<'a> {
