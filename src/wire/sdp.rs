@@ -79,7 +79,7 @@ struct Section<'a> {
 }
 
 impl<'a> Sdp<'a> {
-    /// Reads a description in one pass, of a longer one than 64 KB its first part.
+    /// Reads a description in one pass.
     pub fn parse(bytes: &'a [u8]) -> Sdp<'a> {
         let session = Section { lines: bytes, ..Section::default() };
         let mut sdp = Sdp { session, media: SmallVec::new(), sections: 0, skipped: 0 };

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::name::HeaderName;
 use crate::limits;
-use crate::wire::find::{LineEnds, Places, near};
+use crate::wire::find::{LineEnds, near};
 
 /// A Content-Length that can't be trusted: no number, beyond counting, or two that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Bad;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lines<'a> {
     bytes: &'a [u8],
-    line_ends: Places<'a>,
+    line_ends: LineEnds<'a>,
     at: usize,
     blank: bool,
 }
@@ -25,7 +25,13 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Lines<'a> {
-        Lines { bytes, line_ends: Places::new(b'\n', bytes), at: 0, blank: false }
+        Lines::from(bytes, 0)
+    }
+
+    /// Those from `at` on, which is where one begins.
+    #[inline(always)]
+    fn from(bytes: &'a [u8], at: usize) -> Lines<'a> {
+        Lines { bytes, line_ends: LineEnds::new(bytes, at), at, blank: false }
     }
 
     /// What has not been read; after the last line, what follows the blank line.
@@ -42,49 +48,39 @@ impl<'a> Lines<'a> {
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.blank || self.at >= self.bytes.len() {
+        if self.blank {
             return None;
         }
-        let start = self.at;
-        let mut end = self.line_ends.next();
-        if end == Some(start) || end == Some(start + 1) && self.bytes.get(start) == Some(&b'\r') {
-            self.at = end.map_or(start, |lf| lf + 1);
-            self.blank = true;
-            return None;
+        loop {
+            let end = self.line_ends.next()?;
+            let line = self.bytes.get(self.at..end)?;
+            if matches!(line, [b'\n'] | [b'\r', b'\n']) {
+                (self.at, self.blank) = (end, true);
+                return None;
+            }
+            if !matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
+                self.at = end;
+                return Some(line);
+            }
         }
-        while let Some(lf) = end
-            && let Some(b' ' | b'\t') = self.bytes.get(lf + 1)
-        {
-            end = self.line_ends.next();
-        }
-        self.at = end.map_or(self.bytes.len(), |lf| lf + 1);
-        self.bytes.get(start..self.at)
     }
 }
 
-/// Shows each logical line from `start` on and where it begins, as `Lines` tells them, until the blank line; tells
-/// where that ends, if there is one. Faster than `Lines` where all lines are wanted.
+/// Shows each logical line from `start` on and where it begins, until the blank line; tells where that ends, if there is
+/// one.
 #[inline(always)]
 pub(super) fn walk<'a>(
     bytes: &'a [u8],
     start: usize,
     mut show: impl FnMut(usize, &'a [u8]),
 ) -> Option<usize> {
-    let mut at = start;
-    for end in LineEnds::new(bytes, start) {
-        let line = bytes.get(at..end)?;
-        if matches!(line, [b'\n'] | [b'\r', b'\n']) {
-            return Some(end);
-        }
-        if let Some(b' ' | b'\t') = bytes.get(end) {
-            continue;
-        }
-        show(at, line);
-        at = end;
+    let mut lines = Lines::from(bytes, start);
+    while let Some(line) = lines.next() {
+        show(lines.at - line.len(), line);
     }
-    None
+    lines.blank.then_some(lines.at)
 }
 
 /// The index after the blank line that ends a head, line ends before the start line skipped; `None` if there is
@@ -287,23 +283,25 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_shows_what_lines_tell() {
-        let heads = [
-            "A: 1\r\n 2\r\n\t3\r\nB: 4\nC: 5\r\n\r\nbody",
-            "A: 1\n\nbody",
-            "A: 1\r\nB",
-            "\r\nA: 1\r\n",
-            " \n",
-            "",
+    fn a_walk_shows_each_line_where_it_begins_up_to_the_blank_one() {
+        let heads: [(&str, usize, &[(usize, &str)], Option<usize>); 6] = [
+            (
+                "X\r\nA: 1\r\n 2\r\n\t3\r\nB: 4\n\r\nbody",
+                3,
+                &[(3, "A: 1\r\n 2\r\n\t3\r\n"), (17, "B: 4\n")],
+                Some(24),
+            ),
+            ("A: 1\n\nbody", 0, &[(0, "A: 1\n")], Some(6)),
+            ("A: 1\r\nB", 0, &[(0, "A: 1\r\n"), (6, "B")], None),
+            ("\r\nA: 1\r\n", 0, &[], Some(2)),
+            (" \n", 0, &[(0, " \n")], None),
+            ("", 0, &[], None),
         ];
-        for head in heads {
+        for (head, start, lines, blank) in heads {
             let mut shown = Vec::new();
-            let blank = walk(head.as_bytes(), 0, |at, line| shown.push((at, line)));
-            let mut lines = Lines::new(head.as_bytes());
-            let told: Vec<_> = lines.by_ref().collect();
-            assert_eq!(shown.iter().map(|(_, line)| *line).collect::<Vec<_>>(), told, "{head}");
-            assert_eq!(blank, lines.blank().then_some(head.len() - lines.rest().len()), "{head}");
-            assert!(shown.iter().all(|(at, line)| head.as_bytes()[*at..].starts_with(line)), "{head}");
+            let end = walk(head.as_bytes(), start, |at, line| shown.push((at, line)));
+            let lines: Vec<_> = lines.iter().map(|(at, line)| (*at, line.as_bytes())).collect();
+            assert_eq!((shown, end), (lines, blank), "{head:?}");
         }
     }
 
