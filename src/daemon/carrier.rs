@@ -198,7 +198,7 @@ const FRESH: Span = Span::from_secs(5);
 mod tests {
     use super::*;
     use crate::clock::HandClock;
-    use crate::phone::Party;
+    use crate::gateway::sample;
     use crate::time::Timestamp;
 
     /// Accepts everything, and tells what it was given.
@@ -233,27 +233,7 @@ mod tests {
     }
 
     fn text(key: &str) -> Box<Message> {
-        Box::new(Message {
-            key: key.into(),
-            case: "c".into(),
-            due: Timestamp::from_parts(1_000, 0),
-            sent: None,
-            channel: "sms".into(),
-            to: Party::Digits("1".into()),
-            from: None,
-            template: "ack".into(),
-            variant: None,
-            body: "b".into(),
-            encoding: "GSM-7".into(),
-            segments: 1,
-            consent: "response".into(),
-            state: MessageState::Claimed,
-            why: None,
-            attempts: 1,
-            gateway: Some("main".into()),
-            gateway_ref: None,
-            trail: Vec::new(),
-        })
+        Box::new(sample(key))
     }
 
     impl Desk {

@@ -181,34 +181,10 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::event::MessageState;
+    use crate::gateway::sample;
 
     fn folder() -> TempDir {
         tempfile::tempdir().expect("a folder")
-    }
-
-    fn text(key: &str) -> Message {
-        Message {
-            key: key.into(),
-            case: "c".into(),
-            due: Timestamp::from_parts(100, 0),
-            sent: Some(Timestamp::from_parts(100, 0)),
-            channel: "sms".into(),
-            to: Party::Number(Number::parse("+13125550142").expect("a number")),
-            from: None,
-            template: "ack".into(),
-            variant: None,
-            body: "two\nlines".into(),
-            encoding: "GSM-7".into(),
-            segments: 1,
-            consent: "response".into(),
-            state: MessageState::Claimed,
-            why: None,
-            attempts: 1,
-            gateway: Some("main".into()),
-            gateway_ref: None,
-            trail: Vec::new(),
-        }
     }
 
     fn keys(folder: &Path) -> Vec<String> {
@@ -223,7 +199,7 @@ mod tests {
         for _ in 0..2 {
             let mut gateway = FileGateway::open(&place).expect("opens");
             for key in ["a/lead/ack", "b/lead/ack", "a/lead/ack"] {
-                assert_eq!(gateway.submit(&text(key)), Answer::Accepted(key.into()));
+                assert_eq!(gateway.submit(&sample(key)), Answer::Accepted(key.into()));
             }
             assert_eq!(gateway.find("a/lead/ack"), Found::Accepted("a/lead/ack".into()));
             assert_eq!(gateway.find("c/lead/ack"), Found::Absent);
@@ -234,13 +210,13 @@ mod tests {
     #[test]
     fn a_line_that_was_never_finished_is_cut_off_and_its_text_was_never_accepted() {
         let room = folder();
-        FileGateway::open(room.path()).expect("opens").submit(&text("a"));
+        FileGateway::open(room.path()).expect("opens").submit(&sample("a"));
         let path = room.path().join(OUTBOX);
         let mut file = OpenOptions::new().append(true).open(&path).expect("opens");
         file.write_all(b"{\"key\":\"b\"}").expect("writes");
         let mut gateway = FileGateway::open(room.path()).expect("opens");
         assert_eq!((gateway.cut(), gateway.find("b")), (11, Found::Absent));
-        gateway.submit(&text("b"));
+        gateway.submit(&sample("b"));
         assert_eq!(keys(room.path()), ["a", "b"]);
     }
 
@@ -257,10 +233,10 @@ mod tests {
     fn an_outbox_that_was_moved_away_is_begun_anew() {
         let room = folder();
         let mut gateway = FileGateway::open(room.path()).expect("opens");
-        gateway.submit(&text("a"));
+        gateway.submit(&sample("a"));
         fs::rename(room.path().join(OUTBOX), room.path().join("taken")).expect("renames");
-        gateway.submit(&text("a"));
-        gateway.submit(&text("b"));
+        gateway.submit(&sample("a"));
+        gateway.submit(&sample("b"));
         assert_eq!(keys(room.path()), ["b"]);
     }
 

@@ -73,3 +73,33 @@ impl fmt::Display for GatewayError {
 }
 
 impl std::error::Error for GatewayError {}
+
+/// A text as tests hand it over.
+#[cfg(test)]
+pub(crate) fn sample(key: &str) -> Message {
+    use crate::event::MessageState;
+    use crate::phone::{Number, Party};
+    use crate::time::Timestamp;
+
+    Message {
+        key: key.into(),
+        case: "c".into(),
+        due: Timestamp::from_parts(100, 0),
+        sent: Some(Timestamp::from_parts(100, 0)),
+        channel: "sms".into(),
+        to: Party::Number(Number::parse("+13125550142").expect("a number")),
+        from: None,
+        template: "ack".into(),
+        variant: None,
+        body: "two\nlines".into(),
+        encoding: "GSM-7".into(),
+        segments: 1,
+        consent: "response".into(),
+        state: MessageState::Claimed,
+        why: None,
+        attempts: 1,
+        gateway: Some("main".into()),
+        gateway_ref: None,
+        trail: Vec::new(),
+    }
+}
