@@ -12,7 +12,7 @@ import time
 import wave
 from dataclasses import dataclass
 
-from . import audio, sipp
+from . import audio, kamailio, sipp
 from .office import ADS, ROLES
 
 SPACE = "ringback-rec"
@@ -100,35 +100,12 @@ class Network:
         return f"{name}-{self.calls}-1@{TRUNK}"
 
 
-KAMAILIO = """#!KAMAILIO
-debug=1
-log_stderror=yes
-children=2
-auto_aliases=no
-listen=udp:ADDRESS:5060
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "corex.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "diversion.so"
-loadmodule "acc.so"
-loadmodule "uac_redirect.so"
-modparam("tm", "fr_timer", 3000)
+KAMAILIO = kamailio.MODULES + """modparam("tm", "fr_timer", 3000)
 modparam("tm", "fr_inv_timer", 20000)
 modparam("tm", "local_cancel_reason", TOLD)
 modparam("rr", "enable_full_lr", 1)
 request_route {
-  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-  if (has_totag()) { if (loose_route() || (is_method("ACK") && t_check_trans())) t_relay(); exit; }
-  t_check_trans();
-  if (!is_method("INVITE")) { sl_send_reply("405", "Method Not Allowed"); exit; }
-  record_route();
+""" + kamailio.GUARD + """  record_route();
   ROUTES
 }
 failure_route[HUNT] {

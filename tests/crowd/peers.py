@@ -6,13 +6,11 @@ The addresses are on an interface that leads nowhere, so the capture on `lo` hol
 import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import stories
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "captures"))
 from maker import sipp  # noqa: E402
 
 NEEDED = ("ip", "sipp", "kamailio", "tcpdump")

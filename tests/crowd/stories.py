@@ -5,7 +5,12 @@ never cancelled, so nothing but the script decides.
 """
 
 import random
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "captures"))
+from maker import kamailio  # noqa: E402
 
 TRUNK, PBX, VOICEMAIL = "203.0.113.20", "192.168.10.5", "192.168.10.6"
 RINGS = "< INVITE, > 100, > 180, "
@@ -138,37 +143,14 @@ def hunting():
             out.append(f'  if ($avp(plan) == "{called(story)}" && $avp(step) == {step}) {{ $ru = "{first}";{branches}{diverted} '
                        f't_set_fr({millis}, 3000); t_on_failure("NEXT"); t_relay(); exit; }}')
     challenged = " || ".join(f'$rU == "{called(story)}"' for story in STORIES if story.challenged)
-    return KAMAILIO.replace("PBX", PBX).replace("CHALLENGED", challenged).replace("STEPS", "\n".join(out))
+    return KAMAILIO.replace("ADDRESS", PBX).replace("CHALLENGED", challenged).replace("STEPS", "\n".join(out))
 
 
-KAMAILIO = """#!KAMAILIO
-debug=1
-log_stderror=yes
-children=2
-auto_aliases=no
-listen=udp:PBX:5060
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "corex.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "diversion.so"
-loadmodule "acc.so"
-loadmodule "uac_redirect.so"
-modparam("tm", "fr_timer", 3000)
+KAMAILIO = kamailio.MODULES + """modparam("tm", "fr_timer", 3000)
 modparam("tm", "fr_inv_timer", 30000)
 modparam("rr", "enable_full_lr", 1)
 request_route {
-  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-  if (has_totag()) { if (loose_route() || (is_method("ACK") && t_check_trans())) t_relay(); exit; }
-  t_check_trans();
-  if (!is_method("INVITE")) { sl_send_reply("405", "Method Not Allowed"); exit; }
-  if ((CHALLENGED) && !is_present_hf("Proxy-Authorization")) {
+""" + kamailio.GUARD + """  if ((CHALLENGED) && !is_present_hf("Proxy-Authorization")) {
     append_to_reply("Proxy-Authenticate: Digest realm=\\"lakeside.example\\", nonce=\\"7c1a\\", algorithm=MD5\\r\\n");
     sl_send_reply("407", "Proxy Authentication Required"); exit;
   }
