@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_walk_shows_each_line_where_it_begins_up_to_the_blank_one() {
-        let heads: [(&str, usize, &[(usize, &str)], Option<usize>); 6] = [
+        type Head = (&'static str, usize, &'static [(usize, &'static str)], Option<usize>);
+        let heads: [Head; 6] = [
             (
                 "X\r\nA: 1\r\n 2\r\n\t3\r\nB: 4\n\r\nbody",
                 3,
