@@ -69,18 +69,26 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// Shows each logical line from `start` on and where it begins, until the blank line; tells where that ends, if there is
-/// one.
+/// one. The byte behind a line tells whether it goes on, and then is the first one of the next.
 #[inline(always)]
 pub(super) fn walk<'a>(
     bytes: &'a [u8],
     start: usize,
     mut show: impl FnMut(usize, &'a [u8]),
 ) -> Option<usize> {
-    let mut lines = Lines::from(bytes, start);
-    while let Some(line) = lines.next() {
-        show(lines.at - line.len(), line);
+    let (mut at, mut first) = (start, bytes.get(start).copied().unwrap_or(0));
+    for end in LineEnds::new(bytes, start) {
+        let line = bytes.get(at..end)?;
+        if matches!(first, b'\r' | b'\n') && matches!(line, [b'\n'] | [b'\r', b'\n']) {
+            return Some(end);
+        }
+        let next = bytes.get(end).copied().unwrap_or(0);
+        if !matches!(next, b' ' | b'\t') {
+            show(at, line);
+            (at, first) = (end, next);
+        }
     }
-    lines.blank.then_some(lines.at)
+    None
 }
 
 /// The index after the blank line that ends a head, line ends before the start line skipped; `None` if there is
@@ -189,7 +197,13 @@ pub(super) fn is_bare(bytes: &[u8]) -> bool {
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     let bare = bytes.strip_prefix(b" ").unwrap_or(bytes);
     let bare = bare.strip_suffix(b"\r\n").unwrap_or(bare);
-    if is_bare(bare) { bare } else { trim_end(trim_start(bare)) }
+    if is_bare(bare) { bare } else { trim_more(bare) }
+}
+
+/// Apart, for few values have more blanks around them than one before and a line end behind.
+#[cold]
+fn trim_more(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
 }
 
 #[inline]

@@ -115,8 +115,23 @@ impl<'a> Scan<'a> {
         if !SOUGHT[usize::from(*first)] {
             return;
         }
-        let Some((known, value)) = HeaderName::usual(line).or_else(|| unusual(line)) else { return };
-        let value = cut(line, value).1;
+        match HeaderName::usual(line) {
+            Some((known, value)) => self.field(known, cut(line, value).1, length),
+            None => self.unusual(line, length),
+        }
+    }
+
+    /// A line that does not begin as most do.
+    #[cold]
+    fn unusual(&mut self, line: &'a [u8], length: &mut Length) {
+        let known = split_header(line).and_then(|(name, value)| Some((HeaderName::read(name)?, value)));
+        if let Some((known, value)) = known {
+            self.field(known, value, length);
+        }
+    }
+
+    #[inline(always)]
+    fn field(&mut self, known: HeaderName, value: &'a [u8], length: &mut Length) {
         match known {
             HeaderName::CallId | HeaderName::From | HeaderName::To | HeaderName::CSeq => {
                 self.key_line(known, trim(value));
@@ -161,12 +176,6 @@ impl<'a> Scan<'a> {
         }
         Some(cseq)
     }
-}
-
-/// The known header of a line and where its value begins, of a line that does not begin as most do.
-fn unusual(line: &[u8]) -> Option<(HeaderName, usize)> {
-    let (name, value) = split_header(line)?;
-    HeaderName::read(name).map(|known| (known, line.len() - value.len()))
 }
 
 /// A bit for what a header name begins with, the same for both cases of a letter.
