@@ -82,9 +82,6 @@ pub const SDP_MEDIA: usize = 8;
 /// Formats of a media section. More: left unread.
 pub const SDP_FORMATS: usize = 64;
 
-/// `a=rtpmap` lines of a media section. More: left unread.
-pub const SDP_MAPS: usize = 32;
-
 // ------------------------------------------------------------------ calls
 
 /// Calls in sight, those that ended up to 32 s ago included. More: the finished go first, then of those that never

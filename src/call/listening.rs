@@ -12,14 +12,13 @@ use smallvec::SmallVec;
 use crate::call::hash::{Key, Keyer};
 use crate::call::idle::Place;
 use crate::call::join::media_key;
-use crate::call::kinds::Kinds;
 use crate::call::outcome::{self, Case};
 use crate::event::heard::Heard;
 use crate::event::{Direction, Role};
 use crate::time::Timestamp;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::{Codec, RtpPacket};
-use crate::wire::sdp::Sdp;
+use crate::wire::sdp::{self, Kinds};
 use crate::wire::sip::Message;
 
 /// Who listens to answered legs. A call is named by a number that is its own until it is forgotten.
@@ -69,10 +68,11 @@ impl Spot {
 
     /// Where the session description of a message wants media.
     pub fn all_of(keyer: &Keyer, message: &Message<'_>) -> Spots {
-        let Some(body) = message.sdp() else { return Spots::new() };
-        let sdp = Sdp::parse(body);
-        let spots = sdp.media().filter_map(|media| Some((media.addr()?, Kinds::of(&media))));
-        spots.map(|(addr, kinds)| Spot::new(keyer, addr, kinds)).collect()
+        let mut spots = Spots::new();
+        if let Some(body) = message.sdp() {
+            sdp::spots(body, |addr, kinds| spots.push(Spot::new(keyer, addr, kinds)));
+        }
+        spots
     }
 }
 

@@ -21,7 +21,6 @@ mod identity;
 mod idle;
 mod invite;
 mod join;
-mod kinds;
 mod ladder;
 mod leg;
 mod listening;

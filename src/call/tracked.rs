@@ -9,7 +9,6 @@ use slab::Slab;
 use crate::call::hash::{Key, KeyMap, Keyer};
 use crate::call::idle::Idle;
 use crate::call::join::{Hints, Traits, media_key};
-use crate::call::kinds::Kinds;
 use crate::call::leg::Leg;
 use crate::call::listening::{Ears, Sound, Spot};
 use crate::call::open::OpenCall;
@@ -18,6 +17,7 @@ use crate::limits;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::RtpPacket;
+use crate::wire::sdp::Kinds;
 use crate::wire::stream::Stream;
 
 /// The calls in sight.

@@ -4,14 +4,17 @@
 //! and protocol, so that the attributes of a fax or an unknown stream never reach the audio. Any other line may be
 //! missing, out of order or malformed; lines that are none at all are counted. Nothing is refused.
 
+mod spots;
+
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
 use super::addr;
 use super::find::{LineEnds, near};
 use crate::limits;
+
+pub use spots::{Kinds, spots};
 
 /// A session description, borrowed from the body it came in.
 #[derive(Clone, Debug)]
@@ -73,9 +76,6 @@ struct Section<'a> {
     media: &'a [u8],
     /// The address of its first `c=` that has one.
     connection: Option<&'a [u8]>,
-    /// Where in its lines the values of `a=rtpmap` start.
-    maps: [u16; limits::SDP_MAPS],
-    mapped: u8,
 }
 
 impl<'a> Sdp<'a> {
@@ -87,10 +87,8 @@ impl<'a> Sdp<'a> {
         for end in LineEnds::new(bytes, 0) {
             let (line, rest) = (bytes.get(at..end).unwrap_or_default(), bytes.get(at..).unwrap_or_default());
             match line {
-                [b'a', b'=', b'r' | b'R', ..] => sdp.map(line, rest),
-                [b'a', b'=', ..] => {}
                 [b'm', b'=', value @ ..] => sdp.open(rest, trim_line(value)),
-                [b'c', b'=', value @ ..] => sdp.connect(trim_line(value)),
+                [b'c', b'=', value @ ..] => sdp.connect(connection(trim_line(value))),
                 [b'a'..=b'z', b'=', ..] => {}
                 _ => sdp.skip(!trim_line(line).is_empty()),
             }
@@ -158,19 +156,8 @@ impl<'a> Sdp<'a> {
         self.sections = self.sections.saturating_add(1);
     }
 
-    /// Notes where the value of an `a=rtpmap` starts, if this line is one.
-    fn map(&mut self, line: &[u8], rest: &[u8]) {
-        let is_map = line.get(2..9).is_some_and(|name| name.eq_ignore_ascii_case(b"rtpmap:"));
-        if let Some(section) = self.last().filter(|_| is_map) {
-            section.note_map(section.lines.len().saturating_sub(rest.len()) + 9);
-        }
-    }
-
-    /// Takes `IN IP4 10.0.0.7/127` for the address of the section it stands in, if there is one in it.
-    fn connect(&mut self, value: &'a [u8]) {
-        let addr = cut_word(cut_word(cut_word(value).1).1).0;
-        let addr = cut(addr, near(b'/', addr).unwrap_or(addr.len())).0;
-        let addr = Some(addr).filter(|addr| !addr.is_empty());
+    /// Takes an address for the section it stands in.
+    fn connect(&mut self, addr: Option<&'a [u8]>) {
         if let Some(section) = self.last() {
             section.connection = section.connection.or(addr);
         }
@@ -239,21 +226,9 @@ impl<'a> Media<'a> {
 
     /// What a payload type stands for: by `a=rtpmap`, else by the static table (RFC 3551 section 6).
     pub fn rtpmap(&self, payload: u8) -> Option<RtpMap<'a>> {
-        let named = self.rtpmaps(payload..=payload).next();
-        named.map_or_else(|| static_payload(payload), |(_, map)| Some(map))
-    }
-
-    /// What `a=rtpmap` says of payload types within a range, in the order of its lines.
-    pub fn rtpmaps(&self, range: RangeInclusive<u8>) -> impl Iterator<Item = (u8, RtpMap<'a>)> + use<'a> {
-        let Section { lines, maps, mapped, .. } = self.section;
-        maps.into_iter().take(usize::from(mapped)).filter_map(move |at| {
-            let value = lines.get(usize::from(at)..)?;
-            let digits = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
-            let (payload, rest) = cut(value, digits);
-            let payload = number(payload).filter(|payload| range.contains(payload))?;
-            let (map, _) = cut_word(rest.strip_prefix(b" ").map(cut_line)?.0);
-            (!map.is_empty()).then(|| (payload, RtpMap::read(map)))
-        })
+        let mut maps = self.attributes(b"rtpmap").filter_map(RtpMap::payload);
+        let named = maps.find_map(|(named, map)| RtpMap::read(map).filter(|_| named == payload));
+        named.or_else(|| static_payload(payload))
     }
 
     /// Milliseconds of audio per packet that the sender wants.
@@ -274,8 +249,16 @@ impl<'a> Media<'a> {
 }
 
 impl<'a> RtpMap<'a> {
-    /// Reads `PCMU/8000/1`.
-    fn read(map: &'a [u8]) -> RtpMap<'a> {
+    /// The payload type of an `a=rtpmap`'s value, and what follows it.
+    fn payload(value: &'a [u8]) -> Option<(u8, &'a [u8])> {
+        let digits = value.iter().position(|b| !b.is_ascii_digit())?;
+        let (payload, rest) = cut(value, digits);
+        Some((number(payload)?, rest.strip_prefix(b" ")?))
+    }
+
+    /// Reads `PCMU/8000/1`; `None` if there is nothing.
+    fn read(text: &'a [u8]) -> Option<RtpMap<'a>> {
+        let (map, _) = cut_word(text);
         let piece = |text: &'a [u8]| {
             let (piece, rest) = cut(text, near(b'/', text).unwrap_or(text.len()));
             (piece, rest.get(1..).unwrap_or_default())
@@ -283,7 +266,9 @@ impl<'a> RtpMap<'a> {
         let (encoding, rest) = piece(map);
         let (clock, rest) = piece(rest);
         let (channels, _) = piece(rest);
-        RtpMap { encoding, clock: number(clock).unwrap_or(0), channels: number(channels).unwrap_or(1) }
+        let read =
+            RtpMap { encoding, clock: number(clock).unwrap_or(0), channels: number(channels).unwrap_or(1) };
+        (!map.is_empty()).then_some(read)
     }
 }
 
@@ -297,14 +282,6 @@ impl<'a> Section<'a> {
             Some(line)
         })
         .filter_map(field)
-    }
-
-    /// Notes the place of a map, if there is room and lines are short enough to count.
-    fn note_map(&mut self, at: usize) {
-        if let (Some(slot), Ok(at)) = (self.maps.get_mut(usize::from(self.mapped)), u16::try_from(at)) {
-            *slot = at;
-            self.mapped += 1;
-        }
     }
 
     fn port(self) -> Option<u16> {
@@ -370,6 +347,19 @@ impl<'a> MediaLine<'a> {
     /// Reads `audio 49170/2 RTP/AVP 0 8`; the count after the port does not matter.
     #[inline]
     fn read(value: &'a [u8]) -> MediaLine<'a> {
+        MediaLine::usual(value).unwrap_or_else(|| MediaLine::any(value))
+    }
+
+    /// `audio 49170 RTP/AVP 0 8`, read at once; `None` says nothing about the line.
+    #[inline]
+    fn usual(value: &'a [u8]) -> Option<MediaLine<'a>> {
+        let (kind, rest) = value.split_first_chunk::<6>().filter(|(kind, _)| *kind == b"audio ")?;
+        let (port, rest) = cut(rest, near(b' ', rest)?);
+        let (proto, formats) = rest.split_first_chunk::<9>().filter(|(proto, _)| *proto == b" RTP/AVP ")?;
+        Some(MediaLine { kind: kind.get(..5)?, port: Some(number(port)?), proto: proto.get(1..8)?, formats })
+    }
+
+    fn any(value: &'a [u8]) -> MediaLine<'a> {
         let (kind, rest) = cut_word(value);
         let (ports, rest) = cut_word(rest);
         let (proto, formats) = cut_word(rest);
@@ -428,17 +418,33 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A decimal number that is all digits and fits.
+#[inline]
 fn number<T: TryFrom<u32>>(digits: &[u8]) -> Option<T> {
-    let sum = digits.iter().try_fold(None, |sum: Option<u32>, digit| {
+    let mut number = digits.first().map(|_| 0_u32)?;
+    for digit in digits {
         let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
-        Some(Some(sum.unwrap_or(0).checked_mul(10)?.checked_add(digit)?))
-    });
-    T::try_from(sum.flatten()?).ok()
+        number = number.checked_mul(10)?.checked_add(digit)?;
+    }
+    T::try_from(number).ok()
+}
+
+/// The address of a `c=` value, `IN IP4 10.0.0.7/127`, if there is one in it.
+#[inline]
+fn connection(value: &[u8]) -> Option<&[u8]> {
+    let addr = match value.strip_prefix(b"IN IP4 ") {
+        Some(addr) => addr,
+        None => cut_word(cut_word(value).1).1,
+    };
+    let (addr, _) = cut_word(addr);
+    Some(cut(addr, near(b'/', addr).unwrap_or(addr.len())).0).filter(|addr| !addr.is_empty())
 }
 
 fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
     bytes.split_at_checked(at).unwrap_or((bytes, &[]))
 }
+
+/// What begins the line of an `a=rtpmap`, as nearly all spell it.
+const RTPMAP: &[u8; 9] = b"a=rtpmap:";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,218 @@
+//! Where a session description wants media and what payload types mean there, in one pass over its lines.
+//!
+//! Every INVITE and answer is read for this, most for nothing else; so nothing is kept of a line that says neither.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{MediaLine, RTPMAP, RtpMap, connection, number, trim_line, words};
+use crate::limits;
+use crate::wire::addr;
+use crate::wire::find::LineEnds;
+use crate::wire::rtp::Codec;
+
+/// The meaning of payload types at one address: those that need no words (RFC 3551 6), and a few that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    named: [(u8, Codec); NAMED],
+    encrypted: bool,
+}
+
+/// Shows the address of each section that wants RTP, of the first [`limits::SDP_MEDIA`], and what it wants there. A
+/// refused stream has none, nor has one for a host name or `0.0.0.0` (hold as of RFC 2543).
+pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
+    let (mut session, mut section) = (Connection::default(), None::<Section<'_>>);
+    let (mut at, mut left) = (0, limits::SDP_MEDIA);
+    for end in LineEnds::new(body, 0) {
+        let line = body.get(at..end).unwrap_or_default();
+        at = end;
+        match (line, &mut section) {
+            ([b'a', b'=', b'r' | b'R', ..], Some(section)) => section.map(line),
+            ([b'a', ..], _) => {}
+            ([b'c', b'=', value @ ..], None) => session.take(value),
+            ([b'c', b'=', value @ ..], Some(section)) => section.connection.take(value),
+            ([b'm', b'=', value @ ..], _) => {
+                let ended = section.replace(Section::new(value));
+                if let Some((addr, kinds)) = ended.and_then(|section| section.spot(session)) {
+                    show(addr, kinds);
+                }
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+            }
+            _ => {}
+        }
+    }
+    if let Some((addr, kinds)) = section.and_then(|section| section.spot(session)) {
+        show(addr, kinds);
+    }
+}
+
+/// One media section, as far as it is read.
+struct Section<'a> {
+    port: u16,
+    connection: Connection<'a>,
+    /// The payload types it wants, as bits.
+    wanted: u128,
+    named: usize,
+    kinds: Kinds,
+}
+
+/// The address of a first `c=` that has one.
+#[derive(Clone, Copy, Default)]
+struct Connection<'a>(Option<&'a [u8]>);
+
+impl<'a> Connection<'a> {
+    fn take(&mut self, value: &'a [u8]) {
+        self.0 = self.0.or_else(|| connection(trim_line(value)));
+    }
+
+    fn ip(self) -> Option<IpAddr> {
+        addr::ip(self.0?)
+    }
+}
+
+impl<'a> Section<'a> {
+    fn new(value: &'a [u8]) -> Section<'a> {
+        let line = MediaLine::read(trim_line(value));
+        let payloads = words(line.formats).take(limits::SDP_FORMATS).filter_map(number::<u8>);
+        let wanted = payloads.filter(|payload| *payload < 128).fold(0, |bits, payload| bits | 1 << payload);
+        let secure = |word: &[u8]| word.starts_with(b"SAVP");
+        let encrypted = line.proto != b"RTP/AVP" && line.proto.split(|b| *b == b'/').any(secure);
+        let kinds = Kinds { encrypted, ..Kinds::default() };
+        Section { port: line.port.unwrap_or(0), connection: Connection::default(), wanted, named: 0, kinds }
+    }
+
+    /// Takes `a=rtpmap:101 telephone-event/8000`, if this line is one and it matters.
+    fn map(&mut self, line: &[u8]) {
+        let Some((name, value)) = line.split_first_chunk::<9>() else { return };
+        if name != RTPMAP && !name.eq_ignore_ascii_case(RTPMAP) {
+            return;
+        }
+        let Some((payload, map)) = RtpMap::payload(value) else { return };
+        if !(DYNAMIC..NONE).contains(&payload) || self.wanted >> payload & 1 == 0 {
+            return;
+        }
+        let codec = match map {
+            _ if map.starts_with(b"telephone-event/8000") => Codec::TelephoneEvent,
+            _ => RtpMap::read(map).map_or(Codec::Other, |map| Codec::of_map(map.encoding, map.clock)),
+        };
+        if codec != Codec::Other
+            && let Some(slot) = self.kinds.named.get_mut(self.named)
+        {
+            *slot = (payload, codec);
+            self.named += 1;
+        }
+    }
+
+    fn spot(&self, session: Connection<'_>) -> Option<(SocketAddr, Kinds)> {
+        if self.port == 0 {
+            return None;
+        }
+        let ip = if self.connection.0.is_some() { self.connection.ip() } else { session.ip() };
+        let ip = ip.filter(|ip| !ip.is_unspecified())?;
+        Some((SocketAddr::new(ip, self.port), self.kinds))
+    }
+}
+
+impl Kinds {
+    /// What a payload type carries.
+    pub fn codec(&self, kind: u8) -> Codec {
+        if self.encrypted {
+            return Codec::Other;
+        }
+        let named = self.named.iter().find(|(named, _)| *named == kind);
+        named.map_or_else(|| Codec::of_static(kind), |(_, codec)| *codec)
+    }
+}
+
+impl Default for Kinds {
+    fn default() -> Kinds {
+        Kinds { named: [(NONE, Codec::Other); NAMED], encrypted: false }
+    }
+}
+
+/// Payload types from here on mean what a session says (RFC 3551 6); those below 96 where the others ran out.
+const DYNAMIC: u8 = 35;
+
+/// The first payload type that is none: they have seven bits.
+const NONE: u8 = 128;
+
+/// So many payload types with words are kept: of those this program hears, nobody offers more.
+const NAMED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Sdp;
+    use super::*;
+
+    fn all(sdp: &str) -> Vec<(SocketAddr, Kinds)> {
+        let mut all = Vec::new();
+        spots(sdp.as_bytes(), |addr, kinds| all.push((addr, kinds)));
+        all
+    }
+
+    fn kinds(sdp: &str) -> Kinds {
+        all(&format!("c=IN IP4 192.0.2.1\r\n{sdp}")).first().expect("a section").1
+    }
+
+    #[test]
+    fn words_and_static_types_are_understood() {
+        let kinds = kinds(
+            "m=audio 4000 RTP/AVP 0 8 9 13 101 96 111\r\na=rtpmap:0 PCMU/8000\r\n\
+            a=rtpmap:101 telephone-event/8000\r\na=rtpmap:96 PCMA/8000\r\na=rtpmap:111 opus/48000/2\r\n",
+        );
+        let expected = [
+            (0, Codec::Pcmu),
+            (8, Codec::Pcma),
+            (9, Codec::G722),
+            (13, Codec::ComfortNoise),
+            (101, Codec::TelephoneEvent),
+            (96, Codec::Pcma),
+            (111, Codec::Other),
+            (18, Codec::Other),
+        ];
+        for (kind, codec) in expected {
+            assert_eq!(kinds.codec(kind), codec, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_encrypted_cannot_be_heard() {
+        assert_eq!(kinds("m=audio 4000 RTP/SAVP 0\r\n").codec(0), Codec::Other);
+        assert_eq!(kinds("m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n").codec(0), Codec::Other);
+    }
+
+    #[test]
+    fn a_map_counts_where_its_section_takes_the_payload() {
+        let kinds = kinds("m=audio 4000 RTP/AVP 97\na=rtpmap:96 PCMA/8000\na=RTPMAP:97 pcmu/8000\n");
+        assert_eq!((kinds.codec(96), kinds.codec(97)), (Codec::Other, Codec::Pcmu));
+    }
+
+    proptest! {
+        #[test]
+        fn spots_are_those_of_the_sections(
+            lines in proptest::collection::vec(
+                "[mca]=|m=audio [0-9]{1,5}(/2)? RTP/S?AVPF?( [0-9]{1,3}){0,4}|c=IN IP4 [a1].0.0.[0-9](/127)?|c=(IN)?|\
+                c=IN IP6 ::[0-2]|a=rtpmap:[19][0-9]{0,2} (pcmu|PCMA|G722|x)/(8000|16000)(/1)?|a=inactive| *|m=x", 0..12),
+            end in "\r?\n",
+        ) {
+            let body: String = lines.iter().flat_map(|line| [line.as_str(), end.as_str()]).collect();
+            let sdp = Sdp::parse(body.as_bytes());
+            let spots = all(&body);
+            let wanted: Vec<_> = sdp.media().filter_map(|media| Some((media.addr()?, media))).collect();
+            prop_assert_eq!(spots.len(), wanted.len());
+            for ((addr, kinds), (place, media)) in spots.iter().zip(&wanted) {
+                prop_assert_eq!(addr, place);
+                let secure = media.proto.windows(4).any(|word| word == b"SAVP");
+                for payload in media.payloads().filter(|payload| (35..128).contains(payload)) {
+                    let map = media.rtpmap(payload).filter(|_| !secure);
+                    let codec = map.map_or(Codec::Other, |map| Codec::of_map(map.encoding, map.clock));
+                    prop_assert_eq!(kinds.codec(payload), codec, "{}", payload);
+                }
+            }
+        }
+    }
+}
