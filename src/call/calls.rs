@@ -29,7 +29,7 @@ use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::{self, CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
 use crate::limits;
 use crate::settings::{Quirk, Settings};
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, earlier};
 use crate::wire::packet::Datagram;
 use crate::wire::sip::{Message, Method, Refusal};
 use crate::wire::stream::Stream;
@@ -165,10 +165,10 @@ impl Calls {
     }
 
     /// When `expire` has something to do.
+    #[inline]
     pub fn deadline(&self) -> Option<Timestamp> {
-        let due =
-            [self.timers.next(), self.held.deadline(), self.mailboxes.deadline(), self.resumed.deadline()];
-        due.into_iter().flatten().min()
+        let others = [self.held.deadline(), self.mailboxes.deadline(), self.resumed.deadline()];
+        others.into_iter().fold(self.timers.next(), earlier)
     }
 
     /// Takes one SIP message.

@@ -127,10 +127,15 @@ impl Leg {
     }
 
     /// The transaction that decides the leg: the caller's answered try, else the last one.
+    #[inline]
     pub fn caller_hop(&self) -> Option<&Hop> {
-        if let [only] = &*self.hops {
-            return Some(only);
+        match &*self.hops {
+            [only] => Some(only),
+            _ => self.caller_hop_of_several(),
         }
+    }
+
+    fn caller_hop_of_several(&self) -> Option<&Hop> {
         let tries = || self.hops.iter().filter(|hop| self.is_caller_side(hop));
         let open = |hop: &&Hop| !hop.is_over();
         tries()

@@ -10,7 +10,7 @@ use crate::call::invite::Invite;
 use crate::call::mailbox::{Mailbox, Meanings};
 use crate::call::role::Party;
 use crate::settings::{self, End, HeaderPattern, Profile, Sender};
-use crate::wire::sip::{HeaderName, Message, NameAddr, Uri};
+use crate::wire::sip::{HeaderName, Message, NameAddr, StartLine, Uri};
 
 /// A profile as the judging core asks it.
 #[derive(Debug)]
@@ -204,7 +204,7 @@ impl NonCall {
     fn may_fit(&self, invite: &Message<'_>) -> bool {
         let holds = |value: &[u8]| self.letters.find(value).is_some();
         match &self.field {
-            None => invite.request_uri().is_some_and(|uri| holds(uri.raw())),
+            None => matches!(invite.start(), StartLine::Request { uri, .. } if holds(uri)),
             // What says where a message belongs is there once, or the message would belong nowhere.
             Some(Field::Known(name @ (HeaderName::From | HeaderName::To | HeaderName::CallId))) => {
                 invite.header(*name).is_some_and(holds)

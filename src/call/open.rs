@@ -121,7 +121,12 @@ pub struct Plan {
 impl OpenCall {
     /// The leg that decides: the caller's. Where that is not in sight: a phone that answered, else a
     /// voicemail that did, else one that still rings.
+    #[inline]
     pub fn lead(&self) -> usize {
+        if self.legs.len() < 2 { 0 } else { self.lead_of_several() }
+    }
+
+    fn lead_of_several(&self) -> usize {
         let answered = |leg: &Leg| leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
         let phone = |leg: &Leg| leg.role() == Role::PhoneOut && answered(leg);
         let open = |leg: &Leg| leg.caller_hop().is_some_and(|hop| !hop.is_over());

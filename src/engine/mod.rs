@@ -21,7 +21,7 @@ use crate::media::Streams;
 use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, earlier};
 use crate::wire::packet::{Body, Datagram, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
@@ -165,10 +165,7 @@ impl Engine {
 
     /// When `advance` has something to do.
     pub fn deadline(&self) -> Option<Timestamp> {
-        match (self.calls.deadline(), self.followup.deadline()) {
-            (Some(calls), Some(followup)) => Some(calls.min(followup)),
-            (calls, followup) => calls.or(followup),
-        }
+        earlier(self.calls.deadline(), self.followup.deadline())
     }
 
     /// What was seen so far.
@@ -205,10 +202,14 @@ impl Engine {
     }
 
     /// Passes on what the calls have to tell: to the journal, and to follow-up.
+    #[inline]
     fn tell(&mut self) {
-        if !self.calls.has_told() {
-            return;
+        if self.calls.has_told() {
+            self.tell_all();
         }
+    }
+
+    fn tell_all(&mut self) {
         for told in self.calls.take_told() {
             let seen = match told {
                 Told::Seen(seen) => {

@@ -122,9 +122,9 @@ impl HeaderName {
     }
 
     /// What its names begin with, as [`initial`] tells it.
+    #[inline]
     pub(super) fn initials(self) -> u32 {
-        let long = self.name().as_bytes().first().map_or(0, |first| initial(*first));
-        long | self.compact().map_or(0, initial)
+        INITIALS[self as usize]
     }
 
     /// The compact form.
@@ -228,6 +228,26 @@ const fn compact(letter: u8) -> Option<HeaderName> {
     })
 }
 
+/// What the names of each header begin with.
+static INITIALS: [u32; HeaderName::COUNT] = {
+    let mut initials = [0; HeaderName::COUNT];
+    let mut length = 2;
+    while length < 32 {
+        let names = of_length(length);
+        let mut n = 0;
+        while n < names.len() {
+            let (long, known) = names[n];
+            initials[known as usize] = initial(long[0]);
+            if let Some(compact) = known.compact() {
+                initials[known as usize] |= initial(compact);
+            }
+            n += 1;
+        }
+        length += 1;
+    }
+    initials
+};
+
 /// By what names begin with, as bits, the lengths below 32 of the known ones: most names are none of them.
 static LENGTHS: [u32; 32] = {
     let mut lengths = [0; 32];
@@ -318,6 +338,7 @@ mod tests {
             assert_eq!(long, name.name().as_bytes());
             assert_eq!(HeaderName::read(long), Some(name));
             assert_eq!(HeaderName::read(&long.to_ascii_uppercase()), Some(name));
+            assert_ne!(name.initials() & initial(long[0]), 0);
         }
     }
 
