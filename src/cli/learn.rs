@@ -1,37 +1,31 @@
-//! `ringback learn`: a profile proposed from captures, on standard output; what is damaged on standard error.
+//! `ringback learn`: a profile proposed from captures or from taps, on standard output; what went wrong on standard
+//! error.
+
+mod live;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::{LearnArgs, USAGE, finish};
 use crate::config;
-use crate::learn::{Learner, Proposal};
+use crate::learn::{Learner, Material, Proposal};
 use crate::source::{self, CaptureFile, Merge, PacketSource};
 use crate::time::Timestamp;
 use crate::wire::packet::TapId;
 
-/// Learns from all captures together, whatever folders they are in. Status 1 if one can't be read to its end.
+/// Learns from all captures together, whatever folders they are in, or from the taps for a period. Status 1 if a
+/// capture can't be read to its end, or a tap never listened.
 pub fn run(args: &LearnArgs) -> ExitCode {
-    if args.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
-        eprintln!("ringback: - is given twice; standard input can be read once only");
-        return ExitCode::from(USAGE);
-    }
-    let captures: Vec<CaptureFile> = match source::plan(&args.captures) {
-        Ok(plan) => plan.runs.into_iter().flat_map(|run| run.captures).collect(),
-        Err(error) => {
-            eprintln!("ringback: {error}");
-            return ExitCode::FAILURE;
-        }
+    let learnt = match args.period {
+        Some(period) => live::learn(args.config.as_deref(), period),
+        None => captured(args),
     };
-    match learn(&captures) {
+    match learnt {
         Ok((proposal, whole)) => finish(tell(&proposal).map(|()| match whole {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })),
-        Err(why) => {
-            eprintln!("ringback: {why}");
-            ExitCode::FAILURE
-        }
+        Err(status) => status,
     }
 }
 
@@ -39,6 +33,20 @@ fn tell(proposal: &Proposal) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     write!(stdout, "{proposal}")?;
     stdout.flush()
+}
+
+/// What the captures that were named tell, or the exit status if they can't.
+fn captured(args: &LearnArgs) -> Result<(Proposal, bool), ExitCode> {
+    if args.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        eprintln!("ringback: - is given twice; standard input can be read once only");
+        return Err(ExitCode::from(USAGE));
+    }
+    let plan = source::plan(&args.captures).map_err(|error| error.to_string());
+    let learnt = plan.and_then(|plan| {
+        let captures: Vec<CaptureFile> = plan.runs.into_iter().flat_map(|run| run.captures).collect();
+        learn(&captures)
+    });
+    learnt.map_err(|why| failed(&why))
 }
 
 /// What the captures tell, and whether all could be read to their end.
@@ -62,7 +70,12 @@ fn learn(captures: &[CaptureFile]) -> Result<(Proposal, bool), String> {
     for remark in merge.take_remarks() {
         eprintln!("ringback: {remark}");
     }
-    Ok((learner.finish(last, captures.len()), whole))
+    Ok((learner.finish(last, Material::Captures(captures.len())), whole))
+}
+
+fn failed(why: &str) -> ExitCode {
+    eprintln!("ringback: {why}");
+    ExitCode::FAILURE
 }
 
 /// The same captures give the same profile.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::replay::Until;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Exit status of wrong usage, and of a configuration that can't be loaded.
 pub const USAGE: u8 = 2;
@@ -68,7 +68,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Tell why a call was judged, or a caller treated, as it was
     Explain(ExplainArgs),
-    /// Propose a profile for the PBX in captures, with the evidence for each line, and say what is left to ask
+    /// Propose a profile for the PBX in captures or on the taps, with the evidence for each line, and say what is left to ask
     Learn(LearnArgs),
     /// Anything else, which is refused by name.
     #[command(external_subcommand)]
@@ -138,10 +138,15 @@ pub struct ExplainArgs {
 /// `ringback learn`.
 #[derive(Debug, Args)]
 pub struct LearnArgs {
-    #[arg(long = "for", value_name = "3d", hide = true)]
-    live: Option<OsString>,
+    /// Listen on the taps of the configuration for so long (s, m, h or d), in place of captures; an interrupt ends it
+    /// early, and what was learnt by then is printed
+    #[arg(long = "for", value_name = "3d", value_parser = crate::config::period, conflicts_with = "captures")]
+    pub period: Option<Span>,
+    /// The configuration whose taps are listened to [default: /etc/ringback/ringback.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "captures")]
+    pub config: Option<PathBuf>,
     /// Captures (pcap or pcapng, gzip and zstd too), folders of them, or - for standard input
-    #[arg(required_unless_present = "live", value_name = "CAPTURE")]
+    #[arg(required_unless_present = "period", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
 }
 
@@ -199,7 +204,6 @@ fn later_flag(command: &Command) -> Option<&'static str> {
     match command {
         Command::Replay(ReplayArgs { tape: Some(_), .. }) => Some("--tape"),
         Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
-        Command::Learn(LearnArgs { live: Some(_), .. }) => Some("learn --for"),
         _ => None,
     }
 }
@@ -233,7 +237,6 @@ fn until(text: &str) -> Result<Until, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Span;
 
     #[test]
     fn every_argument_is_defined_once() {

@@ -50,7 +50,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
 }
 
 /// Set once SIGTERM or SIGINT came.
-fn stop_signals() -> io::Result<Arc<AtomicBool>> {
+pub(super) fn stop_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, stop.clone())?;
@@ -59,7 +59,7 @@ fn stop_signals() -> io::Result<Arc<AtomicBool>> {
 }
 
 /// What nobody on the network may know.
-fn seed() -> io::Result<u64> {
+pub(super) fn seed() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))

@@ -130,6 +130,14 @@ pub fn span(text: &str) -> Result<Span, String> {
     value::span(text)
 }
 
+/// A length of time that isn't zero.
+///
+/// # Errors
+/// As for [`span`], or it is zero.
+pub fn period(text: &str) -> Result<Span, String> {
+    value::some_span(text)
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What captures tell of a site: who is trunk, PBX, phone and voicemail, and what the PBX's habits are.
+//! What captures, or taps, tell of a site: who is trunk, PBX, phone and voicemail, and what the PBX's habits are.
 //!
 //! ```text
 //! Packet ─ flow ─> Attempts (INVITEs, each with the one it was sent on for), Hosts, Described
@@ -24,7 +24,7 @@ mod written;
 use crate::call;
 use crate::flow::{Flow, Piece};
 use crate::settings::Profile;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Datagram, Packet};
 use crate::wire::sip;
 
@@ -37,6 +37,22 @@ use roles::Roles;
 use tree::Trees;
 
 pub use proposal::{Key, Proposal, Value};
+
+/// What was learnt from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// So many captures.
+    Captures(usize),
+    /// Taps that listened.
+    Taps {
+        /// How many.
+        count: usize,
+        /// For how long.
+        listened: Span,
+        /// Packets that they lost.
+        lost: u64,
+    },
+}
 
 /// Learns from packets in the order of their time.
 pub struct Learner {
@@ -69,8 +85,8 @@ impl Learner {
         flow.push(packet, &mut |piece| seen.piece(piece));
     }
 
-    /// Ends the captures, of which there were so many, and says what they tell.
-    pub fn finish(mut self, at: Timestamp, captures: usize) -> Proposal {
+    /// Ends what was learnt from, with its last packet at `at`, and says what it tells.
+    pub fn finish(mut self, at: Timestamp, material: Material) -> Proposal {
         let Learner { flow, seen } = &mut self;
         flow.finish(at, &mut |piece| seen.piece(piece));
         let trees = Trees::new(&seen.attempts.all);
@@ -81,7 +97,7 @@ impl Learner {
             habits: &habits,
             hosts: &seen.hosts,
             described: &seen.described,
-            captures,
+            material,
             tls: flow.counters().tcp_tls,
             beyond: seen.attempts.beyond,
             attempts: seen.attempts.all.len(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::Material;
 use super::described::Described;
 use super::habits::{self, Habits};
 use super::hosts::Hosts;
@@ -13,7 +14,7 @@ use super::words::{clean, counted, listed};
 use crate::phone::Number;
 use crate::time::Span;
 
-/// A profile, as far as captures tell it.
+/// A profile, as far as what was learnt from tells it.
 #[derive(Clone, Debug, Default)]
 pub struct Proposal {
     /// What was read, in words.
@@ -58,7 +59,7 @@ pub(super) struct Known<'k> {
     pub habits: &'k Habits,
     pub hosts: &'k Hosts,
     pub described: &'k Described,
-    pub captures: usize,
+    pub material: Material,
     pub tls: u64,
     pub beyond: u64,
     pub attempts: usize,
@@ -69,7 +70,7 @@ pub(super) fn propose(known: &Known<'_>) -> Proposal {
     let mut draft = Draft { known, out: Proposal::default() };
     draft.out.read = format!(
         "{}, {}: {} from the trunk, {} to it",
-        counted(known.captures as u64, "capture"),
+        known.material.words(),
         counted(known.attempts as u64, "INVITE"),
         known.habits.inbound,
         known.habits.outbound
@@ -316,7 +317,7 @@ impl Draft<'_> {
     }
 
     fn source(&self, right: u64, of: u64, what: &str) -> String {
-        format!("learn: {right} of {of} {what} in {}", counted(self.known.captures as u64, "capture"))
+        format!("learn: {right} of {of} {what} in {}", self.known.material.words())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::Material;
 use super::attempt::{Shape, User};
 use super::habits::Unclear;
 use super::proposal::Known;
@@ -40,7 +41,10 @@ pub(super) fn notes(known: &Known<'_>) -> Vec<String> {
     }
     if known.beyond > 0 {
         let left = counted(known.beyond, "INVITE");
-        notes.push(format!("There was no more room for {left}: learn from fewer captures at once."));
+        notes.push(format!("There was no more room for {left}: learn from less at once."));
+    }
+    if let Material::Taps { lost: lost @ 1.., .. } = known.material {
+        notes.push(format!("Lost: {}, before they could be read.", counted(lost, "packet")));
     }
     notes
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 
-use super::{Learner, Proposal, Value};
+use super::{Learner, Material, Proposal, Value};
 use crate::settings::Profile;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Body, Datagram, FrameRef, Packet, Transport};
@@ -93,7 +93,7 @@ impl Office {
             last = Timestamp::from_micros(0) + Span::from_millis(*at);
             learner.packet(&packet(last, n as u64, (from, to), text.as_bytes()));
         }
-        learner.finish(last, 1)
+        learner.finish(last, Material::Captures(1))
     }
 }
 
@@ -250,6 +250,27 @@ fn many_attempts_of_one_call_take_no_long_time() {
     assert_eq!(texts(&told, "roles.phone_nets"), [format!("{DESK}/32")]);
 }
 
+#[test]
+fn what_taps_heard_is_told_by_how_long_they_listened_and_what_they_lost() {
+    let mut learner = Learner::new(vec![Profile::default()], 0);
+    let mut office = Office::default();
+    office.inbound(0, "a");
+    for (n, (at, from, to, text)) in office.sent.iter().enumerate() {
+        let at = Timestamp::from_micros(0) + Span::from_millis(*at);
+        learner.packet(&packet(at, n as u64, (from, to), text.as_bytes()));
+    }
+    let material = Material::Taps { count: 1, listened: Span::from_secs(259_200), lost: 7 };
+    let told = learner.finish(Timestamp::from_micros(9_000_000), material);
+    assert!(told.read.starts_with("3 d on 1 tap, 3 INVITEs"), "{}", told.read);
+    let source = told.keys.iter().find(|key| key.name == "roles.pbx_hosts").map(|key| key.source.as_str());
+    assert!(source.is_some_and(|source| source.ends_with("signs in 3 d on 1 tap")), "{source:?}");
+    assert!(
+        told.notes.contains(&"Lost: 7 packets, before they could be read.".to_owned()),
+        "{:?}",
+        told.notes
+    );
+}
+
 proptest! {
     #[test]
     fn whatever_is_sent_the_proposal_is_toml(lines in proptest::collection::vec("[ -~\u{80}-\u{ff}]{0,60}", 0..12)) {
@@ -262,7 +283,7 @@ proptest! {
         for (n, ends) in [(TRUNK, PBX), (PBX, DESK), (PBX, OTHER_DESK), (DESK, PBX)].into_iter().enumerate() {
             learner.packet(&packet(Timestamp::from_micros(n as i64), n as u64, ends, text.as_bytes()));
         }
-        let text = learner.finish(Timestamp::from_micros(9), 1).to_string();
+        let text = learner.finish(Timestamp::from_micros(9), Material::Captures(1)).to_string();
         prop_assert!(text.parse::<toml::Table>().is_ok(), "{}", text);
     }
 }

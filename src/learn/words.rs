@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Material;
 use super::roles::{Role, Sign};
+use crate::time::Span;
 
 impl Sign {
     /// The sign and how often it was seen.
@@ -24,6 +26,33 @@ impl Sign {
             Sign::Covered => format!("answered {calls} on behalf of others"),
         }
     }
+}
+
+impl Material {
+    /// `2 captures`, `3 d on 1 tap`.
+    pub(super) fn words(self) -> String {
+        match self {
+            Material::Captures(count) => counted(count as u64, "capture"),
+            Material::Taps { count, listened, .. } => {
+                format!("{} on {}", lasting(listened), counted(count as u64, "tap"))
+            }
+        }
+    }
+}
+
+/// A length of time in its two largest units: `59 s`, `1 min 30 s`, `3 d`.
+fn lasting(span: Span) -> String {
+    let mut left = span.as_secs().max(0);
+    let mut parts = Vec::new();
+    for (secs, unit) in [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")] {
+        if left >= secs || !parts.is_empty() {
+            parts.push((left / secs, unit));
+            left %= secs;
+        }
+    }
+    let shown = parts.iter().take(2).filter(|(count, _)| *count > 0);
+    let shown: Vec<String> = shown.map(|(count, unit)| format!("{count} {unit}")).collect();
+    if shown.is_empty() { "0 s".to_owned() } else { shown.join(" ") }
 }
 
 /// Signs one after the other.
@@ -60,4 +89,24 @@ pub(super) fn clean(text: &str) -> String {
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_told_in_its_two_largest_units() {
+        for (secs, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (90, "1 min 30 s"),
+            (3_605, "1 h"),
+            (259_199, "2 d 23 h"),
+            (259_200, "3 d"),
+        ] {
+            assert_eq!(lasting(Span::from_secs(secs)), words);
+        }
+    }
 }

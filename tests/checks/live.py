@@ -1,10 +1,11 @@
-"""`ringback run` in networks of its own: recorded calls played in real time, SIGTERM, kill -9 (needs root, or sudo).
+"""`ringback run` and `learn --for` in networks of their own: calls played in real time, SIGTERM, kill -9 (needs root, or sudo).
 
     live.py [--kills 10] [CHECK ...]
 
 Each check has a network namespace to itself. Calls that are played must come out as in a replay, and each text once in
 the outbox. Under a stream of calls the daemon is killed at random moments: no caller may be texted twice, and every
-call that it saw as a whole while it ran must be texted.
+call that it saw as a whole while it ran must be texted. What is learnt of calls that are played must be what is learnt
+of their captures.
 """
 
 import argparse
@@ -366,7 +367,60 @@ def damaged(folder):
     daemon.stop()
 
 
-ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed}
+def learner(folder, config, period, program=None, user=None):
+    """`ringback learn --for`, and what it says first on standard error."""
+    (folder / "ringback.toml").write_text(f"schema = 1\n{config}")
+    process = subprocess.Popen([program or ringback.binary(), "learn", "--for", period, "--config", folder / "ringback.toml"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, user=user)
+    return process, process.stderr.readline().decode()
+
+
+def ended(process):
+    """What a learner printed, and what it said since its first line."""
+    return [said.decode() for said in process.communicate(timeout=10)]
+
+
+def learnt(folder):
+    """What calls on a link, and in HEP, tell is what their captures tell, also when an interrupt ends it early."""
+    for name, kind, end in (("lab-pbx-caller-cancels", "veth", signal.SIGINT), ("lab-ring-all-four-not-told", "hep", signal.SIGTERM)):
+        capture = ROOT / "captures" / name / "call.pcap"
+        process, said = learner(folder, taps(kind), "3d")
+        assert said.endswith(": listening\n"), said
+        begun, frames, send = time.monotonic(), records(capture), sender(kind)
+        for at, frame in frames:
+            time.sleep(max(0, begun + at - frames[0][0] - time.monotonic()))
+            send(frame)
+        time.sleep(0.5)
+        asked = time.monotonic()
+        process.send_signal(end)
+        got, errors = ended(process)
+        took = time.monotonic() - asked
+        assert (process.returncode, errors) == (0, ""), (process.returncode, errors)
+        assert took < 2, f"{took:.1f} s to end"
+        wanted = ringback.run("learn", capture).stdout
+        got, times = re.subn(r"\d+ s on 1 tap", "1 capture", got)
+        assert times > 3 and got == wanted, f"{name}: learnt {got}\nfrom the capture {wanted}"
+        assert os.listdir(folder) == ["ringback.toml"], "something was written"
+
+
+def learnt_in_part(folder):
+    """Where no tap can listen it ends at once; where one can, the others are told and it goes on."""
+    folder.chmod(0o755)
+    for name, free in (("none", False), ("one", True)):
+        room = folder / name
+        room.mkdir(mode=0o755)
+        program = shutil.copy(ringback.binary(), room)
+        begun = time.monotonic()
+        process, said = learner(room, taps("veth") + (taps("hep") if free else ""), "2s", program, 65534)
+        got, errors = ended(process)
+        errors, took = sorted((said + errors).splitlines()), time.monotonic() - begun
+        refused = "ringback: tap vb: not permitted to capture on vb; run it as root, or as the service, which has CAP_NET_RAW"
+        told = [refused, "ringback: tap 127.0.0.1:9060: listening"] if free else [refused]
+        assert (process.returncode, errors) == (1, sorted(told)), (process.returncode, errors)
+        assert ("from 2 s on 1 tap" in got, took > 2) == (free, free), (took, got)
+
+
+ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "learnt": learnt, "learnt-in-part": learnt_in_part}
 # A text leaves within so many seconds of its time, also on a busy machine.
 LATEST = 1.5
 # A call that ended so long before a kill is in the store, also where a busy disk takes its time to sync.

@@ -1,12 +1,13 @@
 //! `ringback learn` on our own captures: what it proposes against the roles they are configured with.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use ringback::config;
-use ringback::learn::{Learner, Proposal, Value};
+use ringback::learn::{Learner, Material, Proposal, Value};
 use ringback::settings::{Net, Profile, Roles};
 use ringback::source::{self, Merge, PacketSource};
 use ringback::time::Timestamp;
@@ -120,13 +121,67 @@ fn the_same_captures_in_any_order_give_the_same_profile() {
 
 #[test]
 fn what_cannot_be_learnt_from_is_told() {
-    let done = ringback(&["learn", "--for", "3d"]);
-    assert_eq!(done.status.code(), Some(2));
-    let line = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(line, "ringback: learn --for comes with a later version; leave it out\n");
     assert_eq!(ringback(&["learn"]).status.code(), Some(2));
     assert_eq!(ringback(&["learn", "no-such.pcap"]).status.code(), Some(1));
     assert_eq!(ringback(&["learn", "Cargo.toml"]).status.code(), Some(1));
+}
+
+#[test]
+fn what_taps_hear_for_a_period_gives_the_profile_of_a_capture_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, heard) = (folder.path().join("ringback.toml"), folder.path().join("heard"));
+    std::fs::create_dir(&heard).expect("made");
+    std::fs::write(&config, "schema = 1\n[[tap]]\ntype = \"files\"\nfolder = \"heard\"\n").expect("written");
+    let capture = "captures/b2bua-hunt-to-pilot/call.pcap";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    command.args(["learn", "--for", "3s", "--config"]).arg(&config);
+    let mut listening = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut told = String::new();
+    let mut errors = BufReader::new(listening.stderr.take().expect("piped"));
+    errors.read_line(&mut told).expect("a line");
+    assert_eq!(told, "ringback: tap heard: listening\n");
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(capture);
+    std::fs::copy(whole, heard.join(".part")).expect("copied");
+    std::fs::rename(heard.join(".part"), heard.join("call.pcap")).expect("renamed");
+    let done = listening.wait_with_output().expect("it ends");
+    assert_eq!(done.status.code(), Some(0));
+    let wanted = String::from_utf8(ringback(&["learn", capture]).stdout).expect("text");
+    let wanted = wanted.replace("1 capture", "3 s on 1 tap");
+    assert!(wanted.contains("voicemail_pilots = [\"6000\"]"), "{wanted}");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), wanted);
+    let left = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(left, 2, "nothing is written");
+}
+
+#[test]
+fn what_cannot_be_listened_to_is_told_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ringback.toml");
+    let at = path.to_str().expect("a path");
+    let refused = |config: &str, args: &[&str]| {
+        std::fs::write(&path, config).expect("written");
+        let done = ringback(&[&["learn"], args].concat());
+        assert!(done.stdout.is_empty());
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (status, line) = refused("schema = 1\n", &["--for", "3d", "--config", at]);
+    assert_eq!((status, line.lines().count()), (Some(2), 1));
+    assert!(line.starts_with(&format!("ringback: {at}: there is no [[tap]]; write one")), "{line}");
+    let nowhere = "schema = 1\n[[tap]]\ntype = \"interface\"\ninterface = \"nosuch0\"\n";
+    let (status, line) = refused(nowhere, &["--for", "3d", "--config", at]);
+    assert_eq!((status, line.lines().count()), (Some(1), 1));
+    // Without rights the kernel doesn't even look for it.
+    let why = ["there is no interface nosuch0", "not permitted to capture on nosuch0"];
+    assert!(why.iter().any(|why| line.starts_with(&format!("ringback: tap nosuch0: {why}; "))), "{line}");
+    for args in [
+        &["--for", "3d", "captures/busy"][..],
+        &["--for", "0s", "--config", at],
+        &["--for", "3 days", "--config", at],
+        &["--config", at, "captures/busy"],
+        &["--for", "3d", "--config", "no-such.toml"],
+    ] {
+        assert_eq!(refused(nowhere, args).0, Some(2), "{args:?}");
+    }
 }
 
 fn ringback(args: &[&str]) -> Output {
@@ -162,7 +217,7 @@ pub fn learnt(folder: &Path, profiles: &[Profile]) -> Proposal {
             learner.packet(&packet);
         }
     }
-    learner.finish(last, captures.len())
+    learner.finish(last, Material::Captures(captures.len()))
 }
 
 fn texts(proposal: &Proposal, name: &str) -> Vec<String> {

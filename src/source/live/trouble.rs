@@ -70,7 +70,10 @@ impl fmt::Display for Trouble {
             Trouble::Off(name) => write!(f, "{name} is off; \"ip link set {name} up\" switches it on"),
             Trouble::NoLink(name) => write!(f, "{name} has no link; check the cable and the mirror port"),
             Trouble::NotPermitted(name) => {
-                write!(f, "not permitted to capture on {name}; run it as the service, which has CAP_NET_RAW")
+                write!(
+                    f,
+                    "not permitted to capture on {name}; run it as root, or as the service, which has CAP_NET_RAW"
+                )
             }
             Trouble::Unread { interface, kind } => {
                 write!(f, "{interface} carries no Ethernet or IP (type {kind}); name another interface")
