@@ -191,6 +191,9 @@ pub const CALLS_WATCHED: usize = 100_000;
 /// Attempts to call that are compared. More: left out.
 pub const LEARNT_ATTEMPTS: usize = 100_000;
 
+/// Pairs of hosts between which they were seen. More: left out.
+pub const LEARNT_HOPS: usize = 200_000;
+
 /// Hosts that are told apart. More: left out.
 pub const LEARNT_HOSTS: usize = 10_000;
 

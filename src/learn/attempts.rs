@@ -110,7 +110,7 @@ impl Attempts {
         if self.by_hop.contains_key(&keys.hop) {
             return;
         }
-        if self.all.len() >= limits::LEARNT_ATTEMPTS {
+        if self.all.len() >= limits::LEARNT_ATTEMPTS || self.by_hop.len() >= limits::LEARNT_HOPS {
             self.beyond += 1;
             return;
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 
 use super::{Learner, Material, Proposal, Value};
+use crate::limits;
 use crate::settings::Profile;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Body, Datagram, FrameRef, Packet, Transport};
@@ -269,6 +270,20 @@ fn what_taps_heard_is_told_by_how_long_they_listened_and_what_they_lost() {
         "{:?}",
         told.notes
     );
+}
+
+#[test]
+fn one_invite_from_ever_new_addresses_takes_no_more_room_than_many() {
+    let mut learner = Learner::new(vec![Profile::default()], 0);
+    let text = "INVITE sip:201@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n\
+                From: <sip:202@h>;tag=a\r\nTo: <sip:201@h>\r\n\r\n";
+    for n in 0..(limits::LEARNT_HOPS as u64 + 1_000) {
+        let from = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n as u32).to_string();
+        learner.packet(&packet(Timestamp::from_micros(n as i64), n, (&from, PBX), text.as_bytes()));
+    }
+    let told = learner.finish(Timestamp::from_micros(9_000_000), Material::Captures(1));
+    let full = "There was no more room for 1000 INVITEs: learn from less at once.";
+    assert!(told.notes.iter().any(|note| note == full), "{:?}", told.notes);
 }
 
 proptest! {
