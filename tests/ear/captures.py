@@ -133,7 +133,8 @@ def truth(name, scene, kind, leg, lasted):
     return {"capture": f"{name}.pcap", "roles": ROLES, "calls": [call]}
 
 
-def make(out, cast_name, count, only=None, seed=None):
+def make(out, cast_name, count, only=None, seed=None, each=1):
+    """Each so-manieth of the takes, or of them those of one kind."""
     cast = CASTS[cast_name]
     cast = cast if seed is None else dataclasses.replace(cast, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def make(out, cast_name, count, only=None, seed=None):
     studio = Studio(speech)
     made = []
     for number, (kind, greeting, beep, codec, loss, seed) in enumerate(takes(cast, count)):
-        if only and kind.__name__ != only:
+        if number % each or (only and kind.__name__ != only):
             continue
         rng = random.Random(seed)
         name = f"{number:04}-{kind.__name__.replace('_', '-')}-g{greeting}-b{beep}-{codec.lower()}-{int(loss * 100)}"
