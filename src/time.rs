@@ -111,18 +111,22 @@ impl Timestamp {
     fn year_and_text(self) -> (i64, [u8; 27]) {
         let (days, us) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
         let (year, month, day) = civil(days);
-        let s = us / 1_000_000;
+        let (s, us) = ((us / 1_000_000) as u32, (us % 1_000_000) as u32);
+        let of_four = year.unsigned_abs() as u32;
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        for (at, width, n) in [
-            (0, 4, year),
-            (5, 2, month),
-            (8, 2, day),
-            (11, 2, s / 3_600),
-            (14, 2, s / 60 % 60),
-            (17, 2, s % 60),
-            (20, 6, us % 1_000_000),
+        for (at, n) in [
+            (0, of_four / 100),
+            (2, of_four),
+            (5, month as u32),
+            (8, day as u32),
+            (11, s / 3_600),
+            (14, s / 60 % 60),
+            (17, s % 60),
+            (20, us / 10_000),
+            (22, us / 100),
+            (24, us),
         ] {
-            digits(&mut text[at..at + width], n);
+            text[at..at + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
         }
         (year, text)
     }
@@ -140,14 +144,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Writes `n` as decimal digits that fill `room`.
-fn digits(room: &mut [u8], n: i64) {
-    let mut n = n.unsigned_abs() as u32;
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + (n % 10) as u8;
-        n /= 10;
+/// The numbers below a hundred in two digits.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
     }
-}
+    pairs
+};
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

@@ -22,7 +22,7 @@ use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
 use crate::time::{Span, Timestamp, earlier};
-use crate::wire::packet::{Body, Datagram, Packet};
+use crate::wire::packet::{Body, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
 
@@ -175,7 +175,7 @@ impl Engine {
         summary
     }
 
-    fn packet(&mut self, packet: Packet<'_>) {
+    fn packet(&mut self, mut packet: Packet<'_>) {
         self.summary.saw(packet.at);
         let Engine { flow, calls, media, .. } = self;
         if let Body::Frame { link, bytes, wire_len } = packet.body
@@ -184,12 +184,10 @@ impl Engine {
         {
             return flow.pass_over(link, bytes.len());
         }
-        let at = self.now;
-        let body = match packet.body {
-            Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
-            frame @ Body::Frame { .. } => frame,
-        };
-        let packet = Packet { at, body, ..packet };
+        packet.at = self.now;
+        if let Body::Datagram(datagram) = &mut packet.body {
+            datagram.at = packet.at;
+        }
         flow.push(&packet, &mut |piece| take(calls, media, piece));
         self.tell();
     }

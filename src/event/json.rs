@@ -206,9 +206,31 @@ fn start_of<const N: usize>(out: &mut Vec<u8>, text: [u8; N], len: usize) {
 
 /// A string that may hold anything.
 fn text(out: &mut Vec<u8>, text: &str) {
-    let plain = text.bytes().fold(true, |plain, b| plain & (b >= b' ') & (b != b'"') & (b != b'\\'));
-    if plain { word(out, text) } else { value(out, &text) }
+    if is_plain(text.as_bytes()) { word(out, text) } else { value(out, &text) }
 }
+
+/// Whether nothing in a text needs to be escaped: no control character, quote or backslash; eight bytes at a look.
+fn is_plain(text: &[u8]) -> bool {
+    let (words, tail) = text.as_chunks::<8>();
+    let odd = |found: u64, word: &[u8; 8]| found | odd_bytes(u64::from_le_bytes(*word));
+    let found = words.iter().fold(0, odd);
+    let found = match text.last_chunk() {
+        Some(last) => odd(found, last),
+        None => tail.iter().fold(found, |found, byte| found | odd_bytes(BYTES * u64::from(*byte))),
+    };
+    found == 0
+}
+
+/// Not zero if one of eight bytes is below a blank, a quote or a backslash; bytes beyond ASCII are none of them.
+#[inline]
+fn odd_bytes(word: u64) -> u64 {
+    let is_zero = |word: u64| word.wrapping_sub(BYTES) & !word;
+    let control = word.wrapping_sub(BYTES * 0x20) & !word;
+    (control | is_zero(word ^ (BYTES * 0x22)) | is_zero(word ^ (BYTES * 0x5c))) & (BYTES << 7)
+}
+
+/// A one in each of eight bytes.
+const BYTES: u64 = u64::MAX / 255;
 
 /// A string of ours, or one that was read back.
 #[allow(clippy::ptr_arg, reason = "whether it is borrowed is what matters")]

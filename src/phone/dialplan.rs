@@ -77,7 +77,7 @@ impl Dialplan {
     /// Whether a user part asks for help. 911 always does; 112 everywhere, 933 (the test of 911) in North
     /// America and 999 outside it do unless the configured extensions hold them.
     pub fn is_emergency(&self, user: &[u8]) -> bool {
-        if user.len() > SHORT_CODE && plain_digits(user).is_some() {
+        if user.len() > SHORT_CODE && is_plain(user) {
             return false;
         }
         let (user, _) = cleaned(user);
@@ -190,9 +190,12 @@ fn cleaned(user: &[u8]) -> (String, Option<String>) {
 
 /// The user itself if it is nothing but digits, with or without `+`: the common case.
 fn plain_digits(user: &[u8]) -> Option<&str> {
+    if is_plain(user) { std::str::from_utf8(user).ok() } else { None }
+}
+
+fn is_plain(user: &[u8]) -> bool {
     let digits = user.strip_prefix(b"+").unwrap_or(user);
-    let plain = (1..MAX_CHARS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    if plain { std::str::from_utf8(user).ok() } else { None }
+    (1..MAX_CHARS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn context(parameter: &str) -> Option<String> {
