@@ -35,7 +35,7 @@ impl Dialplan {
     pub fn new(numbers: &Numbers, country: Option<&str>) -> Dialplan {
         let home = match country.and_then(|code| Region::from_code(code).ok()) {
             None => Home::Unknown,
-            Some(region) if PHONE_NUMBER_UTIL.is_nanpa_country(region) => Home::NorthAmerica,
+            Some(region) if nanp::has(&region.as_region_str()) => Home::NorthAmerica,
             Some(region) => Home::Other(region),
         };
         Dialplan {

@@ -19,6 +19,11 @@ pub(super) enum Area {
     Other,
 }
 
+/// Whether a country (ISO 3166) is of the plan. libphonenumber knows too, but takes 10 ms to get ready.
+pub(super) fn has(country: &str) -> bool {
+    COUNTRIES.contains(&country)
+}
+
 /// Area code, exchange and line of a number of the plan; none for other countries and lengths.
 pub(super) fn split(number: Number) -> Option<(u16, u16, u16)> {
     let digits = number.digits();
@@ -59,9 +64,28 @@ static AREAS: LazyLock<Vec<(u16, Area)>> = LazyLock::new(|| {
     areas
 });
 
+const COUNTRIES: [&str; 25] = [
+    "AG", "AI", "AS", "BB", "BM", "BS", "CA", "DM", "DO", "GD", "GU", "JM", "KN", "KY", "LC", "MP", "MS",
+    "PR", "SX", "TC", "TT", "US", "VC", "VG", "VI",
+];
+
 #[cfg(test)]
 mod tests {
+    use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+
     use super::*;
+
+    #[test]
+    fn the_countries_are_those_of_libphonenumber() {
+        let letters = 'A'..='Z';
+        let codes = letters.clone().flat_map(|a| letters.clone().map(move |b| format!("{a}{b}")));
+        let regions: Vec<_> = codes.filter_map(|code| Region::from_code(&code).ok()).collect();
+        assert!(regions.len() > 200);
+        for region in regions {
+            let known = PHONE_NUMBER_UTIL.is_nanpa_country(region);
+            assert_eq!(has(&region.as_region_str()), known, "{region:?}");
+        }
+    }
 
     #[test]
     fn every_row_of_the_table_is_read() {
