@@ -19,7 +19,7 @@ mod tcp;
 mod ws_stream;
 
 use crate::time::Timestamp;
-use crate::wire::frame::{self, IpPacket, Skip};
+use crate::wire::frame::{self, IpPacket, PlainUdp, Skip};
 use crate::wire::packet::{Body, Datagram, LinkType, Packet};
 
 pub use counters::{Counters, Links, Transports};
@@ -111,6 +111,9 @@ impl Way<'_> {
         counters.bytes += bytes.len() as u64;
         counters.cut += u64::from(u64::from(wire_len) > bytes.len() as u64);
         counters.links.count(link);
+        if let Some(PlainUdp { src, dst, payload }) = PlainUdp::of(link, bytes) {
+            return self.sink.udp(Ends { src, dst }, payload, false);
+        }
         match &frame::decode(link, bytes, wire_len) {
             Ok(packet) => self.ip(packet),
             Err(skip) => self.skip(*skip),

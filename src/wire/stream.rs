@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::frame::{is_plain_udp, word};
 use super::packet::{Datagram, LinkType};
 
 /// The identity of an RTP stream.
@@ -30,20 +31,16 @@ impl Stream {
     /// RTCP. Of any other frame nothing is said.
     #[inline]
     pub fn glance(link: LinkType, bytes: &[u8], wire_len: u32) -> Option<Stream> {
-        let head = bytes.first_chunk::<RTP_END>()?;
-        let whole = bytes.len() == wire_len as usize;
-        let ip = head[12] == 0x08 && head[13] == 0x00 && head[14] == 0x45 && head[23] == UDP;
-        let unbroken = head[20] & 0x3f == 0 && head[21] == 0;
-        let rtp = head[42] >> 6 == 2 && !(192..=223).contains(&head[43]);
-        if link != ETHERNET || !(whole && ip && unbroken && rtp) {
+        let (head, payload) = bytes.split_first_chunk()?;
+        let rtp: &[u8; RTP_HEADER] = payload.first_chunk()?;
+        let is_rtp = rtp[0] >> 6 == 2 && rtp[1] >> 5 != RTCP;
+        if !(is_rtp && bytes.len() == wire_len as usize && is_plain_udp(link, head)) {
             return None;
         }
-        let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let ports = [u16::from_be_bytes([head[34], head[35]]), u16::from_be_bytes([head[36], head[37]])];
         Some(Stream {
-            src: [0, V4 | u64::from(word(26))],
-            dst: [0, V4 | u64::from(word(30))],
-            rest: rest(ports, word(50)),
+            src: [0, V4 | u64::from(word(head, 26))],
+            dst: [0, V4 | u64::from(word(head, 30))],
+            rest: u64::from(word(head, 34)) << 32 | u64::from(word(rtp, 8)),
         })
     }
 
@@ -79,12 +76,13 @@ fn place(ip: [u64; 2], port: u16, bits: u32) -> usize {
     (spread >> (u64::BITS - bits)) as usize
 }
 
-const ETHERNET: LinkType = LinkType(1);
-const UDP: u8 = 17;
 const V4: u64 = 0xffff << 32;
 
-/// Ethernet, IPv4 and UDP headers, and RTP's up to its SSRC.
-const RTP_END: usize = 14 + 20 + 8 + 12;
+/// RTP's header up to its SSRC.
+const RTP_HEADER: usize = 12;
+
+/// What the packet types of RTCP, 192 to 223, begin with (RFC 5761 4).
+const RTCP: u8 = 192 >> 5;
 
 /// An odd number with well mixed bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -5,6 +5,7 @@
 
 mod ip;
 mod link;
+mod plain;
 mod segment;
 mod tunnel;
 
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use crate::wire::packet::LinkType;
 
 pub use link::Family;
+pub use plain::{PAYLOAD, PlainUdp, is_plain_udp, word};
 pub use segment::{Tcp, Udp, tcp, udp};
 pub use tunnel::{open, open_udp};
 

@@ -237,6 +237,29 @@ fn what_holds_no_ip_says_why() {
 
 proptest! {
     #[test]
+    fn a_plain_datagram_is_what_its_layers_give(
+        payload in prop::collection::vec(any::<u8>(), 0..20),
+        padding in 0usize..4,
+        port in prop::sample::select(vec![5060u16, 4789, 2152]),
+        odd in prop::option::of((12usize..42, any::<u8>())),
+    ) {
+        let mut bytes = join(&[&framed(&udp_ip(host(1, 5060), host(2, port), &payload)), &[0; 4][..padding]]);
+        if let Some((at, byte)) = odd {
+            bytes[at] = byte;
+        }
+        let plain = PlainUdp::of(LinkType(1), &bytes);
+        prop_assert!(plain.is_some() || odd.is_some() || port != 5060);
+        if let Some(plain) = plain {
+            let packet = read(1, &bytes).unwrap();
+            let udp = udp(packet.payload).unwrap();
+            prop_assert_eq!((packet.proto, packet.missing, packet.fragment), (17, 0, None));
+            prop_assert_eq!((packet.src, udp.src, packet.dst, udp.dst), (plain.src.ip(), plain.src.port(), plain.dst.ip(), plain.dst.port()));
+            prop_assert_eq!(udp.payload, plain.payload);
+            prop_assert!(open_udp(&packet, udp.dst, udp.payload).is_none());
+        }
+    }
+
+    #[test]
     fn random_frames_never_panic(
         link in prop::sample::select(vec![0u16, 1, 9, 12, 50, 51, 101, 104, 113, 276]),
         mut bytes in prop::collection::vec(any::<u8>(), 0..200),

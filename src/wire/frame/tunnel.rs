@@ -21,14 +21,20 @@ pub fn open<'a>(outer: &IpPacket<'a>) -> Option<Result<IpPacket<'a>, Skip>> {
 /// looks like a packet; otherwise the payload is a datagram like any other.
 pub fn open_udp<'a>(outer: &IpPacket<'_>, dst: u16, payload: &'a [u8]) -> Option<Result<IpPacket<'a>, Skip>> {
     let layer = match dst {
-        4789 | 8472 => vxlan(payload)?,
-        2152 => gtp(payload)?,
+        VXLAN | LINUX_VXLAN => vxlan(payload)?,
+        GTP_U => gtp(payload)?,
         _ => return None,
     };
     match inside(outer, Ok(layer)) {
         Err(Skip::NotIp | Skip::Malformed | Skip::UnknownLink) => None,
         packet => Some(packet),
     }
+}
+
+/// Whether [`open_udp`] looks into datagrams to this port.
+#[inline]
+pub(super) fn is_port(dst: u16) -> bool {
+    matches!(dst, VXLAN | LINUX_VXLAN | GTP_U)
 }
 
 fn inside<'a>(outer: &IpPacket<'_>, layer: Result<Layer<'a>, Skip>) -> Result<IpPacket<'a>, Skip> {
@@ -110,6 +116,10 @@ fn gtp(bytes: &[u8]) -> Option<Layer<'_>> {
     Some(Layer::Ip(rest))
 }
 
+const VXLAN: u16 = 4789;
+/// What Linux took for VXLAN before it had a port.
+const LINUX_VXLAN: u16 = 8472;
+const GTP_U: u16 = 2152;
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
 const KEY: u16 = 0x2000;
