@@ -1,26 +1,19 @@
 //! RTP streams in sight, told apart by addresses and SSRC (RFC 3550 5.1).
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::hash::BuildHasher;
 
 use rtp_rs::RtpReader;
 use siphasher::sip::SipHasher13;
 
 use crate::limits;
 use crate::wire::packet::Datagram;
+use crate::wire::stream::Stream;
 
 /// The streams heard so far. Bounded: once `limits::RTP_STREAMS` are known, new ones are only counted as packets.
 #[derive(Debug)]
 pub struct Streams {
     known: HashSet<Stream, Keyed>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stream {
-    src: SocketAddr,
-    dst: SocketAddr,
-    ssrc: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,17 +36,9 @@ impl Streams {
         if rtcp || self.known.len() >= limits::RTP_STREAMS {
             return;
         }
-        if let Ok(packet) = RtpReader::new(datagram.payload) {
-            self.known.insert(Stream { src: datagram.src, dst: datagram.dst, ssrc: packet.ssrc() });
+        if RtpReader::new(datagram.payload).is_ok() {
+            self.known.extend(Stream::of(datagram));
         }
-    }
-}
-
-impl Hash for Stream {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.ssrc.hash(state);
-        self.src.hash(state);
-        self.dst.hash(state);
     }
 }
 

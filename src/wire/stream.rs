@@ -1,12 +1,13 @@
 //! Which RTP stream a packet belongs to: its addresses and its SSRC (RFC 3550 5.1), in a form that is cheap to compare.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use super::frame::{is_plain_udp, word};
 use super::packet::{Datagram, LinkType};
 
 /// The identity of an RTP stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
     src: [u64; 2],
     dst: [u64; 2],
@@ -53,6 +54,18 @@ impl Stream {
     /// The same number for the streams to an address.
     pub fn place_of(dst: SocketAddr, bits: u32) -> usize {
         place(words(dst.ip()), dst.port(), bits)
+    }
+}
+
+/// All words at once: a hasher takes one long write in a fraction of the time of five short ones.
+impl Hash for Stream {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut bytes = [0; 40];
+        let words = [self.src[0], self.src[1], self.dst[0], self.dst[1], self.rest];
+        for (place, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_ne_bytes();
+        }
+        state.write(&bytes);
     }
 }
 
