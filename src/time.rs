@@ -44,6 +44,15 @@ impl Timestamp {
     }
 }
 
+/// The earlier of two points that may not be set.
+#[inline]
+pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span(0);

@@ -22,7 +22,7 @@ use crate::outreach::Followup;
 use crate::rules::line;
 use crate::settings::{Line, Settings};
 use crate::time::{Span, Timestamp, earlier};
-use crate::wire::packet::{Body, Packet};
+use crate::wire::packet::{Body, Datagram, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
 
@@ -68,6 +68,8 @@ pub struct Engine {
     summary: Summary,
     entries: u64,
     outputs: VecDeque<Output>,
+    /// Until then nothing happens but by an input.
+    quiet_until: Timestamp,
     /// Calls that are over, for a store; none where nobody keeps them.
     over: Option<Vec<CallKey>>,
 }
@@ -85,6 +87,7 @@ impl Engine {
             summary: Summary::of_site(&settings.site),
             entries: 0,
             outputs: VecDeque::new(),
+            quiet_until: Timestamp::from_micros(i64::MIN),
             over: None,
         }
     }
@@ -123,13 +126,13 @@ impl Engine {
     }
 
     /// Takes an input that came at `at`.
+    #[inline]
     pub fn handle(&mut self, at: Timestamp, input: Input<'_>) {
-        if at < self.now && matches!(input, Input::Packet(_)) {
-            self.summary.late += 1;
-        }
+        let is_late = at < self.now;
         self.advance(at);
         match input {
-            Input::Packet(packet) => self.packet(packet),
+            Input::Packet(packet) if self.lets_go(&packet) => return,
+            Input::Packet(packet) => self.packet(&packet, is_late),
             Input::Receipt(receipt) => {
                 self.followed(|followup, now, out| followup.receipt(now, &receipt, out))
             }
@@ -142,11 +145,36 @@ impl Engine {
             }
             Input::End => self.end(),
         }
+        self.look_ahead();
+    }
+
+    /// Lets an RTP packet go that nobody wants, after one look; false if it has to be handled. Nothing is let go while
+    /// anything is due or waits for time to pass.
+    #[inline(always)]
+    pub fn lets_go(&mut self, packet: &Packet<'_>) -> bool {
+        let Body::Frame { link, bytes, wire_len } = packet.body else { return false };
+        let is_quiet = self.now <= packet.at && packet.at < self.quiet_until;
+        let unwanted = is_quiet
+            && Stream::glance(link, bytes, wire_len).is_some_and(|stream| self.calls.ignores(&stream));
+        if unwanted {
+            self.now = packet.at;
+            self.summary.last = Some(packet.at);
+            self.flow.pass_over(link, bytes.len());
+        }
+        unwanted
     }
 
     /// Lets time pass until `at`.
     pub fn advance(&mut self, at: Timestamp) {
         self.followup.wake(at);
+        if at >= self.quiet_until {
+            self.do_due(at);
+            self.look_ahead();
+        }
+        self.now = self.now.max(at);
+    }
+
+    fn do_due(&mut self, at: Timestamp) {
         while let Some(due) = self.deadline().filter(|due| *due <= at) {
             self.now = self.now.max(due);
             if self.calls.expire(due).is_some() {
@@ -155,7 +183,13 @@ impl Engine {
                 self.followed(|followup, _, out| followup.expire(due, out));
             }
         }
-        self.now = self.now.max(at);
+    }
+
+    fn look_ahead(&mut self) {
+        self.quiet_until = match self.deadline() {
+            _ if self.flow.is_waiting() => Timestamp::from_micros(i64::MIN),
+            due => due.unwrap_or(Timestamp::MAX),
+        };
     }
 
     /// Takes the next output.
@@ -168,6 +202,16 @@ impl Engine {
         earlier(self.calls.deadline(), self.followup.deadline())
     }
 
+    /// How many packets were seen so far.
+    pub fn packets(&self) -> u64 {
+        self.flow.counters().packets
+    }
+
+    /// When the latest packet was captured.
+    pub fn last_packet(&self) -> Option<Timestamp> {
+        self.summary.last
+    }
+
     /// What was seen so far.
     pub fn summary(&self) -> Summary {
         let mut summary = self.summary.clone();
@@ -175,19 +219,16 @@ impl Engine {
         summary
     }
 
-    fn packet(&mut self, mut packet: Packet<'_>) {
+    fn packet(&mut self, packet: &Packet<'_>, is_late: bool) {
+        self.summary.late += u64::from(is_late);
         self.summary.saw(packet.at);
         let Engine { flow, calls, media, .. } = self;
-        if let Body::Frame { link, bytes, wire_len } = packet.body
-            && !flow.is_waiting()
-            && Stream::glance(link, bytes, wire_len).is_some_and(|stream| calls.ignores(&stream))
-        {
-            return flow.pass_over(link, bytes.len());
-        }
-        packet.at = self.now;
-        if let Body::Datagram(datagram) = &mut packet.body {
-            datagram.at = packet.at;
-        }
+        let at = self.now;
+        let body = match packet.body {
+            Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
+            frame @ Body::Frame { .. } => frame,
+        };
+        let packet = Packet { at, body, frame: packet.frame };
         flow.push(&packet, &mut |piece| take(calls, media, piece));
         self.tell();
     }
@@ -275,3 +316,6 @@ fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

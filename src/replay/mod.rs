@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::engine::{Engine, Input, Output, Summary};
 use crate::event::{JournalEntry, Message, MessageState, Receipt};
 use crate::settings::Settings;
-use crate::source::{CaptureFile, Merge, PacketSource};
+use crate::source::{CaptureFile, Merge};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::TapId;
 
@@ -74,15 +74,14 @@ pub fn run(
     let mut merge = Merge::open(run.captures, TapId(0)).map_err(Stopped::Input)?;
     let mut engine = Engine::new(&run.settings, SEED);
     engine.name_taps(run.captures.iter().map(|capture| Arc::from(capture.name.as_str())).collect());
-    let (mut last, mut packets, mut damages) = (None, 0_u64, Vec::new());
-    while let Some(next) = merge.next() {
+    let (mut progress, mut damages) = (PROGRESS, Vec::new());
+    while let Some(next) = merge.next_unless(|packet| engine.lets_go(packet)) {
         match next {
             Ok(packet) => {
                 let at = packet.at;
-                if last.is_none() && run.until.is_before(at) {
+                if engine.last_packet().is_none() && run.until.is_before(at) {
                     return Err(Stopped::Before(at));
                 }
-                last = Some(last.map_or(at, |last: Timestamp| last.max(at)));
                 engine.handle(at, Input::Packet(packet));
                 drain(&mut engine, sink)?;
             }
@@ -91,15 +90,15 @@ pub fn run(
                 damages.push(damage);
             }
         }
-        packets += 1;
-        if packets.is_multiple_of(PROGRESS) {
+        if engine.packets() >= progress {
+            progress = engine.packets() + PROGRESS;
             sink.read(merge.bytes_read(), merge.bytes_total());
         }
     }
     for remark in merge.take_remarks() {
         told(&remark);
     }
-    if let Some(last) = last {
+    if let Some(last) = engine.last_packet() {
         engine.handle(last, Input::End);
         play_out(&mut engine, sink, last, run.until)?;
     }

@@ -5,12 +5,13 @@
 
 use std::io::{self, Read};
 
+use super::head::{Head, walk};
 use super::section::Section;
 use super::stream::Stream;
 use super::window::Window;
 use super::{Damage, PacketSource, Remark};
 use crate::time::Timestamp;
-use crate::wire::packet::{Body, FrameRef, LinkType, Packet, TapId};
+use crate::wire::packet::{FrameRef, Packet, TapId};
 use crate::wire::{pcap, pcapng};
 
 /// An opened capture: pcap or pcapng, plain or in gzip or zstd.
@@ -50,18 +51,6 @@ enum Format {
     Broken(String),
     /// Damage was met and told.
     Ended,
-}
-
-/// Where the packet at the head lies in the window.
-#[derive(Clone, Copy)]
-pub(super) struct Head {
-    pub at: Timestamp,
-    pub link: LinkType,
-    pub start: usize,
-    pub captured: usize,
-    pub wire_len: u32,
-    /// The length of the whole record, to be taken off when its packet has been seen.
-    pub record: usize,
 }
 
 /// A record that can't be read.
@@ -139,11 +128,54 @@ impl Capture {
         }
     }
 
+    /// Steps to the next packet that `let_go` doesn't let go. It is asked of packets captured before `until`, but not
+    /// of one that isn't wholly in the window yet.
     #[inline]
-    fn read(&mut self) -> Result<Option<Head>, Broken> {
+    pub(super) fn advance_unless(
+        &mut self,
+        until: Timestamp,
+        let_go: impl FnMut(&Packet<'_>) -> bool,
+    ) -> Step {
+        match self.pass_over(until, let_go) {
+            Some(head) => self.arrive(head),
+            None => self.advance(),
+        }
+    }
+
+    /// Passes over the packets that are let go; tells of the first that isn't.
+    #[inline]
+    fn pass_over(&mut self, until: Timestamp, mut let_go: impl FnMut(&Packet<'_>) -> bool) -> Option<Head> {
+        self.leave_head();
+        let (tap, packets) = (self.tap, &mut self.packets);
+        let passes = |head: Head, bytes: &[u8]| {
+            let frame = FrameRef { tap, n: *packets + 1 };
+            let passes = head.at < until && let_go(&head.packet(frame, bytes));
+            *packets += u64::from(passes);
+            passes
+        };
+        let held = self.window.bytes();
+        let (passed, next) = match &mut self.format {
+            Format::Pcap(header) => {
+                let header = *header;
+                walk(held, |bytes| Some(Head::in_pcap(&header, header.record(bytes).ok()?)), passes)
+            }
+            Format::Pcapng(section) => walk(held, |bytes| section.peek(bytes), passes),
+            Format::Broken(_) | Format::Ended => return None,
+        };
+        self.window.take(passed);
+        next
+    }
+
+    #[inline]
+    fn leave_head(&mut self) {
         if let Some(seen) = self.head.take() {
             self.window.take(seen.record);
         }
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Option<Head>, Broken> {
+        self.leave_head();
         match &mut self.format {
             Format::Pcap(header) => next_record(header, &mut self.window),
             Format::Pcapng(section) => section.next_packet(&mut self.window),
@@ -163,12 +195,8 @@ impl Capture {
     #[inline]
     pub(super) fn packet(&self) -> Option<Packet<'_>> {
         let head = self.head?;
-        let bytes = self.window.bytes().get(head.start..head.start + head.captured)?;
-        Some(Packet {
-            at: head.at,
-            frame: FrameRef { tap: self.tap, n: self.packets },
-            body: Body::Frame { link: head.link, bytes, wire_len: head.wire_len },
-        })
+        let bytes = head.frame(self.window.bytes())?;
+        Some(head.packet(FrameRef { tap: self.tap, n: self.packets }, bytes))
     }
 
     /// Nothing is read after damage, which is told once.
@@ -239,18 +267,11 @@ fn next_record(header: &pcap::Header, window: &mut Window) -> Result<Option<Head
         return ended(window, start);
     }
     let record = header.record(window.bytes()).map_err(|fault| Broken::at(window, &fault))?;
-    let whole = start + record.captured;
-    if !window.has(whole) {
-        return ended(window, whole);
+    let head = Head::in_pcap(header, record);
+    if !window.has(head.record) {
+        return ended(window, head.record);
     }
-    Ok(Some(Head {
-        at: record.at,
-        link: header.link,
-        start,
-        captured: record.captured,
-        wire_len: record.wire_len,
-        record: whole,
-    }))
+    Ok(Some(head))
 }
 
 impl Broken {

@@ -96,8 +96,21 @@ impl Merge {
         Ok(())
     }
 
+    /// The next packet that `let_go` doesn't let go, or what is wrong where it should be; `None` at the end. Where files
+    /// meet, `let_go` may not be asked.
+    #[inline]
+    pub fn next_unless(
+        &mut self,
+        mut let_go: impl FnMut(&Packet<'_>) -> bool,
+    ) -> Option<Result<Packet<'_>, Damage>> {
+        match self.step(&mut let_go)? {
+            Ok(index) => self.files.get(index)?.capture.as_ref()?.packet().map(Ok),
+            Err(damage) => Some(Err(damage)),
+        }
+    }
+
     /// Finds the file that has the next packet at its head.
-    fn step(&mut self) -> Option<Result<usize, Damage>> {
+    fn step(&mut self, let_go: &mut impl FnMut(&Packet<'_>) -> bool) -> Option<Result<usize, Damage>> {
         loop {
             let Some(index) = self.turn.take() else {
                 let Reverse((_, index)) = self.rest.pop()?;
@@ -110,7 +123,7 @@ impl Merge {
                 }
                 continue;
             };
-            match self.advance(index) {
+            match self.advance(index, let_go) {
                 Step::Packet(at) if self.rest.peek().is_none_or(|Reverse(next)| (at, index) < *next) => {
                     self.turn = Some(index);
                     return Some(Ok(index));
@@ -125,13 +138,14 @@ impl Merge {
         }
     }
 
-    /// Steps ahead in a file.
+    /// Steps ahead in a file, over packets that are let go as long as they come before those of all others.
     #[inline]
-    fn advance(&mut self, index: usize) -> Step {
+    fn advance(&mut self, index: usize, let_go: &mut impl FnMut(&Packet<'_>) -> bool) -> Step {
+        let others = self.rest.peek().map_or(Timestamp::MAX, |Reverse((at, _))| *at);
         let Some(input) = self.files.get_mut(index) else { return Step::End };
         let Some(capture) = &mut input.capture else { return Step::End };
         input.has_head = true;
-        capture.advance()
+        capture.advance_unless(others, let_go)
     }
 
     /// Opens a file that is due and gives it its turn.
@@ -160,10 +174,7 @@ impl Merge {
 impl PacketSource for Merge {
     #[inline]
     fn next(&mut self) -> Option<Result<Packet<'_>, Damage>> {
-        match self.step()? {
-            Ok(index) => self.files.get(index)?.capture.as_ref()?.packet().map(Ok),
-            Err(damage) => Some(Err(damage)),
-        }
+        self.next_unless(|_| false)
     }
 }
 
@@ -246,6 +257,24 @@ mod tests {
             (10, 2, 3),
         ];
         assert_eq!(order(&mut open(&captures)), (expected.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn packets_are_let_go_in_their_turn_only() {
+        let (_folder, captures) =
+            captures(&[("a.pcap", at(&[1, 2, 3, 4, 9])), ("b.pcap", at(&[3, 5, 6, 7]))]);
+        let (mut merge, mut let_go, mut seen) = (open(&captures), 0, Vec::new());
+        let place = |packet: &Packet<'_>| (packet.at.as_micros() / 1_000_000, packet.frame.tap.0);
+        while let Some(next) = merge.next_unless(|packet| {
+            seen.push(place(packet));
+            let_go += 1;
+            true
+        }) {
+            let handed = place(&next.expect("no damage"));
+            seen.push(handed);
+        }
+        assert_eq!(seen, [(1, 0), (2, 0), (3, 0), (3, 1), (4, 0), (5, 1), (6, 1), (7, 1), (9, 0)]);
+        assert!(let_go >= 4, "{let_go}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod filter;
 mod folder;
 mod folder_watch;
 mod gzip;
+mod head;
 mod hep_listener;
 mod live;
 mod merge;

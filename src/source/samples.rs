@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::{Capture, Damage, PacketSource};
-use crate::wire::packet::{Body, TapId};
+use crate::wire::packet::{Body, Packet, TapId};
 use crate::wire::pcap::Order;
 
 pub const MICROS: u32 = 0xa1b2_c3d4;
@@ -127,15 +127,18 @@ pub fn read(file: &[u8]) -> (Vec<Seen>, Option<Damage>) {
     drain(&mut open(file.to_vec()))
 }
 
+/// A packet, to be compared.
+pub fn as_seen(packet: &Packet<'_>) -> Seen {
+    let Body::Frame { link, bytes, wire_len } = packet.body else { panic!("not a frame") };
+    (packet.frame.n, packet.at.as_micros(), link.0, bytes.to_vec(), wire_len)
+}
+
 /// All packets up to the first damage, if there is any.
 pub fn drain(source: &mut impl PacketSource) -> (Vec<Seen>, Option<Damage>) {
     let mut seen = Vec::new();
     while let Some(next) = source.next() {
         match next {
-            Ok(packet) => {
-                let Body::Frame { link, bytes, wire_len } = packet.body else { panic!("not a frame") };
-                seen.push((packet.frame.n, packet.at.as_micros(), link.0, bytes.to_vec(), wire_len));
-            }
+            Ok(packet) => seen.push(as_seen(&packet)),
             Err(damage) => return (seen, Some(damage)),
         }
     }

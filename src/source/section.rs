@@ -3,7 +3,8 @@
 //! Keeps what the current section has described: its byte order and its interfaces. A new section header
 //! forgets both. Blocks that carry no packets are passed over, however long they are.
 
-use super::capture::{Broken, Head, cut, ended};
+use super::capture::{Broken, cut, ended};
+use super::head::Head;
 use super::window::Window;
 use crate::limits;
 use crate::time::Timestamp;
@@ -28,6 +29,12 @@ impl Section {
     /// How many packets have no time, nor one before them that has: they are dated 1970-01-01.
     pub fn undated(&self) -> u64 {
         self.undated
+    }
+
+    /// The packet in an enhanced block that is whole in `bytes` and comes next, if it does.
+    pub fn peek(&mut self, bytes: &[u8]) -> Option<Head> {
+        let start = self.start(bytes).ok().filter(|start| start.kind == pcapng::ENHANCED)?;
+        self.block(start, bytes.get(..start.len as usize)?).ok()?
     }
 
     pub fn next_packet(&mut self, window: &mut Window) -> Result<Option<Head>, Broken> {

@@ -2,7 +2,9 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 
-use super::super::samples::{MICROS, MODIFIED, NANOS, Ng, Trickle, drain, open, pcap, read, simple_pcap};
+use super::super::samples::{
+    MICROS, MODIFIED, NANOS, Ng, Seen, Trickle, as_seen, drain, open, pcap, read, simple_pcap,
+};
 use super::*;
 use crate::limits;
 use crate::wire::pcap::Order;
@@ -29,6 +31,41 @@ fn pcap_is_read_in_every_form_and_byte_order() {
                 (3, 9_000_000, 1, b"three".to_vec(), 5),
             ];
             assert_eq!(read(&file), (expected, None), "{order:?} {magic:x}");
+        }
+    }
+}
+
+/// Reads a file while every second packet that is asked for is let go: all packets, and the damage.
+fn read_letting_go(file: &[u8], until: Timestamp) -> (Vec<Seen>, Option<Damage>) {
+    let mut capture = Capture::with_buffer(Box::new(Cursor::new(file.to_vec())), TapId(0), "call.pcap", 100)
+        .expect("opens");
+    let mut seen = Vec::new();
+    loop {
+        let step = capture.advance_unless(until, |packet| {
+            assert!(packet.at < until);
+            let lets_go = packet.frame.n.is_multiple_of(2);
+            seen.extend(lets_go.then(|| as_seen(packet)));
+            lets_go
+        });
+        match step {
+            Step::Packet(_) => seen.push(as_seen(&capture.packet().expect("a packet"))),
+            Step::End => return (seen, None),
+            Step::Damage(damage) => return (seen, Some(damage)),
+        }
+    }
+}
+
+#[test]
+fn whether_packets_are_let_go_or_not_each_is_seen_once_in_its_place() {
+    let pcap = simple_pcap(&[(1, 0, b"one"), (2, 0, b"two"), (3, 0, b"three"), (4, 0, b"four")]);
+    let ng = Ng::new(Order::Big).interface(1, 0, &[]).enhanced(0, 1_000_000, b"one").simple(3, b"two");
+    let ng = ng.enhanced(0, 2_000_000, b"three").block(77, b"skipped").enhanced(0, 3_000_000, b"four").bytes;
+    for file in [pcap, ng] {
+        for len in 28..=file.len() {
+            for secs in [0, 3, 9] {
+                let got = read_letting_go(&file[..len], Timestamp::from_parts(secs, 0));
+                assert_eq!(got, read(&file[..len]), "cut at {len}");
+            }
         }
     }
 }
