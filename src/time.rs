@@ -207,16 +207,6 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 const DAY: i64 = 86_400_000_000;
 
-/// The earlier of two times, where there are any.
-#[inline]
-pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, None) => one,
-        (None, other) => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
