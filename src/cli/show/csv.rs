@@ -48,7 +48,7 @@ fn party_cell(party: &Party) -> String {
 /// Text from outside; what a spreadsheet would take for a formula gets an apostrophe.
 fn text_cell(text: &str) -> String {
     let text = clean(text);
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
 }
 
 fn quoted(cell: &str) -> String {

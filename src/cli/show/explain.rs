@@ -10,7 +10,8 @@ use crate::rules::why::Why;
 /// One call, told from its record.
 pub fn call(record: &CallRecord, look: &Look) -> String {
     let mut text = String::new();
-    let called = record.called.as_ref().map_or_else(|| "?".to_owned(), |party| clean(&party.shown()));
+    let called =
+        record.called.as_ref().map_or_else(|| "?".to_owned(), |party| clean(&party.shown()).into_owned());
     let _ = writeln!(text, "{}", table::heading(&format!("call {}", record.call), look));
     let _ =
         writeln!(text, "  {} called {called} at {}", table::shown_caller(record), local(record.at, &look.tz));

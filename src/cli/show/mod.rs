@@ -8,32 +8,41 @@ pub mod keys;
 pub mod table;
 pub mod words;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
 
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A time in the site's zone with its offset, `2026-11-20 15:14:07-06:00`; UTC where it can't be told.
 pub fn local(at: Timestamp, tz: &TimeZone) -> String {
     let Ok(instant) = jiff::Timestamp::from_microsecond(at.as_micros()) else { return at.to_string() };
-    let zoned = instant.to_zoned(tz.clone());
-    let mut text = String::new();
-    let seconds = zoned.offset().seconds();
-    let (sign, seconds) = if seconds < 0 { ('-', -seconds) } else { ('+', seconds) };
-    let local = zoned.datetime();
-    let _ = write!(text, "{} {:02}:{:02}:{:02}", local.date(), local.hour(), local.minute(), local.second());
-    let _ = write!(text, "{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
-    text
+    let seconds = tz.to_offset(instant).seconds();
+    let here = at + Span::from_secs(i64::from(seconds));
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    let mut text = here.to_string();
+    text.truncate(text.len().saturating_sub(".123456Z".len()));
+    let _ = write!(text, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    text.replacen('T', " ", 1)
 }
 
 /// Text from outside as it may be shown: control characters and what steers the direction of text replaced.
-pub fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
     let steers = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a text is printable ASCII, so that each byte is a character of one column.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, b| plain & (b' '..=b'~').contains(&b))
 }
 
 #[cfg(test)]

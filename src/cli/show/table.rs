@@ -1,8 +1,10 @@
 //! Calls, texts and tasks as a table of at most 100 columns.
 
+use std::borrow::Cow;
+
 use jiff::tz::TimeZone;
 
-use super::{clean, local, words};
+use super::{clean, is_plain, local, words};
 use crate::event::{CallRecord, Message, MessageState, Review, Task};
 use crate::phone::Party;
 use crate::rules::Why;
@@ -18,32 +20,56 @@ pub struct Look {
 
 /// The head of the table of calls.
 pub fn head(look: &Look) -> String {
-    let line = format!(
-        "{:<25}  {:<16}  {:<16}  {:<20}  {:>5}  {:>5}",
-        "WHEN", "CALLER", "CALLED", "OUTCOME", "RANG", "TALK"
-    );
+    let mut line = String::new();
+    row(&mut line, ["WHEN", "CALLER", "CALLED"], "OUTCOME             ", ["RANG", "TALK"]);
     paint(look, BOLD, &line)
 }
 
 /// One call: a line, and for a missed one a second that says why and how to learn more.
 pub fn call(record: &CallRecord, look: &Look) -> String {
-    let outcome = format!("{:<20}", words::outcome(record.outcome));
-    let outcome = if record.missed { paint(look, RED, &outcome) } else { outcome };
-    let mut text = format!(
-        "{:<25}  {:<16}  {:<16}  {outcome}  {:>5}  {:>5}",
-        local(record.at, &look.tz),
-        fit(&shown_caller(record), 16),
-        fit(&shown(record.called.as_ref()), 16),
-        seconds(record.rang_ms),
-        seconds(record.talked_ms),
+    let mut outcome = String::with_capacity(32);
+    column(&mut outcome, words::outcome(record.outcome), 20);
+    if record.missed {
+        outcome = paint(look, RED, &outcome);
+    }
+    let (at, caller, called) =
+        (local(record.at, &look.tz), shown_caller(record), shown(record.called.as_ref()));
+    let mut text = String::with_capacity(256);
+    row(
+        &mut text,
+        [&at, &fit(&caller, 16), &fit(&called, 16)],
+        &outcome,
+        [&seconds(record.rang_ms), &seconds(record.talked_ms)],
     );
     if record.missed {
         let why = record.evidence.first().map_or("", |evidence| words::rule(&evidence.rule));
         let unsure = if record.ambiguous { ", ambiguous" } else { "" };
-        text.push_str(&format!("\n    missed{unsure}: {}", fit(why, 72 - unsure.len())));
-        text.push_str(&paint(look, DIM, &format!("  [{}]", record.call)));
+        let id = paint(look, DIM, &format!("  [{}]", record.call));
+        for part in ["\n    missed", unsure, ": ", &fit(why, 72 - unsure.len()), &id] {
+            text.push_str(part);
+        }
     }
     text
+}
+
+/// A line of the table of calls.
+fn row(text: &mut String, [at, caller, called]: [&str; 3], outcome: &str, times: [&str; 2]) {
+    for (value, width) in [(at, 25), (caller, 16), (called, 16)] {
+        column(text, value, width);
+        text.push_str("  ");
+    }
+    text.push_str(outcome);
+    for time in times {
+        text.push_str("  ");
+        (time.len()..5).for_each(|_| text.push(' '));
+        text.push_str(time);
+    }
+}
+
+/// A value with blanks behind it, if it is shorter than its column.
+fn column(text: &mut String, value: &str, width: usize) {
+    text.push_str(value);
+    (columns(value)..width).for_each(|_| text.push(' '));
 }
 
 /// One text or mail.
@@ -84,7 +110,7 @@ pub fn shown_caller(record: &CallRecord) -> String {
 }
 
 fn shown(party: Option<&Party>) -> String {
-    party.map_or_else(|| "?".to_owned(), |party| clean(&party.shown()))
+    party.map_or_else(|| "?".to_owned(), |party| clean(&party.shown()).into_owned())
 }
 
 fn seconds(ms: i64) -> String {
@@ -96,12 +122,17 @@ fn seconds(ms: i64) -> String {
 }
 
 /// Text in at most `width` characters.
-fn fit(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
+fn fit(text: &str, width: usize) -> Cow<'_, str> {
+    if columns(text) <= width {
+        return Cow::Borrowed(text);
     }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
+    let kept = text.chars().take(width.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
+/// How many characters a text has.
+fn columns(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.chars().count() }
 }
 
 /// Text in lines of at most `WIDTH` columns, indented.
