@@ -5,8 +5,10 @@
 //! configuration that can't be loaded.
 
 pub mod check;
+pub mod completions;
 pub mod explain;
 pub mod learn;
+pub mod man;
 pub mod replay;
 pub mod run;
 mod screen;
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::replay::Until;
 use crate::time::{Span, Timestamp};
@@ -26,10 +29,9 @@ use crate::time::{Span, Timestamp};
 pub const USAGE: u8 = 2;
 
 /// Commands of the contract that this version doesn't have.
-const LATER: [&str; 16] = [
+const LATER: [&str; 15] = [
     "10dlc-kit",
     "backup",
-    "completions",
     "contacts",
     "diff",
     "doctor",
@@ -46,7 +48,7 @@ const LATER: [&str; 16] = [
 ];
 
 /// The commands there are.
-const COMMANDS: [&str; 6] = ["check", "explain", "help", "learn", "replay", "run"];
+const COMMANDS: [&str; 8] = ["check", "completions", "explain", "help", "learn", "man", "replay", "run"];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -70,6 +72,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Propose a profile for the PBX in captures or on the taps, with the evidence for each line, and say what is left to ask
     Learn(LearnArgs),
+    /// Print the script by which a shell completes commands and flags
+    Completions(CompletionsArgs),
+    /// Write the manual, a page a command, into a folder
+    Man(ManArgs),
     /// Anything else, which is refused by name.
     #[command(external_subcommand)]
     Unknown(Vec<OsString>),
@@ -150,6 +156,22 @@ pub struct LearnArgs {
     pub captures: Vec<PathBuf>,
 }
 
+/// `ringback completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `ringback man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder, made if it isn't there
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
 /// How calls are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -183,6 +205,8 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Learn(args) => learn::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Unknown(words) => unknown(&words),
     }
 }

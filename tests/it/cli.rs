@@ -105,6 +105,25 @@ fn wrong_usage_is_status_2_and_help_is_status_0() {
 }
 
 #[test]
+fn every_command_is_completed_and_has_a_page_of_the_manual() {
+    let commands = ["check", "completions", "explain", "learn", "man", "replay", "run"];
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(ringback(&["completions", shell]).stdout).expect("text");
+        assert!(commands.iter().all(|command| script.contains(command)), "{shell}: {script}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("man1");
+    assert_eq!(ringback(&["man", pages.to_str().expect("text")]).status.code(), Some(0));
+    let page = |name: &str| std::fs::read_to_string(pages.join(name)).expect(name);
+    let whole = page("ringback.1");
+    for command in commands {
+        assert!(whole.contains(&format!("ringback\\-{command}(1)")), "{command}: {whole}");
+        assert!(page(&format!("ringback-{command}.1")).starts_with(".ie"), "{command}");
+    }
+    assert_eq!(std::fs::read_dir(&pages).expect("pages").count(), commands.len() + 1);
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_error() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
