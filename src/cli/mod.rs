@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod learn;
 pub mod man;
@@ -29,12 +30,11 @@ use crate::time::{Span, Timestamp};
 pub const USAGE: u8 = 2;
 
 /// Commands of the contract that this version doesn't have.
-const LATER: [&str; 15] = [
+const LATER: [&str; 14] = [
     "10dlc-kit",
     "backup",
     "contacts",
     "diff",
-    "doctor",
     "erase",
     "export",
     "gateway",
@@ -48,7 +48,8 @@ const LATER: [&str; 15] = [
 ];
 
 /// The commands there are.
-const COMMANDS: [&str; 8] = ["check", "completions", "explain", "help", "learn", "man", "replay", "run"];
+const COMMANDS: [&str; 9] =
+    ["check", "completions", "doctor", "explain", "help", "learn", "man", "replay", "run"];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -72,6 +73,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Propose a profile for the PBX in captures or on the taps, with the evidence for each line, and say what is left to ask
     Learn(LearnArgs),
+    /// Tell whether taps, store, disk and clock are as they must be, and what to do where they aren't
+    Doctor(DoctorArgs),
     /// Print the script by which a shell completes commands and flags
     Completions(CompletionsArgs),
     /// Write the manual, a page a command, into a folder
@@ -156,6 +159,17 @@ pub struct LearnArgs {
     pub captures: Vec<PathBuf>,
 }
 
+/// `ringback doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The configuration [default: /etc/ringback/ringback.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `ringback completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -205,6 +219,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Learn(args) => learn::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Unknown(words) => unknown(&words),

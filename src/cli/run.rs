@@ -14,6 +14,7 @@ use super::{RunArgs, USAGE};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::daemon::{self, Stopped};
+use crate::settings::Settings;
 use crate::store::Place;
 
 /// Runs until SIGTERM or SIGINT. Status 2 if the configuration can't be used, 1 if anything else at the start can't.
@@ -29,11 +30,10 @@ pub fn run(args: &RunArgs) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let store =
-        loaded.settings.store.clone().unwrap_or_else(|| default_store(std::env::var_os("STATE_DIRECTORY")));
+    let store = place(&loaded.settings);
     let begun = stop_signals().and_then(|stop| Ok((stop, seed()?)));
     let done = begun.map_err(Stopped::System).and_then(|(stop, seed)| {
-        let (settings, place) = (loaded.settings, Place::new(store));
+        let (settings, place) = (loaded.settings, store);
         daemon::run(daemon::Run { settings, place, clock: Arc::new(SystemClock), seed, stop })
     });
     match done {
@@ -63,6 +63,12 @@ pub(super) fn seed() -> io::Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
+}
+
+/// Where the store of a configuration is.
+pub fn place(settings: &Settings) -> Place {
+    let usual = || default_store(std::env::var_os("STATE_DIRECTORY"));
+    Place::new(settings.store.clone().unwrap_or_else(usual))
 }
 
 /// The store in the first of systemd's state directories, else where that would be.

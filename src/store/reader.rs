@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::{load, rows, schema, sqlite};
+use super::{check, load, rows, schema, sqlite};
 use crate::event::JournalEntry;
 
 /// A store that is only read.
@@ -38,6 +38,14 @@ impl Reader {
     /// The number of the last entry, 0 if there is none.
     pub fn last(&self) -> Result<u64, StoreError> {
         Ok(load::newest(&self.db)?.map_or(0, |(n, _)| n))
+    }
+
+    /// Looks at as much of it as a start does.
+    ///
+    /// # Errors
+    /// It is damaged: where.
+    pub fn check(&self) -> Result<(), StoreError> {
+        check::contents(&self.db, check::Depth::Quick)
     }
 
     /// Why nothing is sent until an operator says so.

@@ -66,7 +66,7 @@ fn a_profile_that_is_not_there_is_told_with_the_one_meant() {
 
 #[test]
 fn commands_of_later_versions_are_refused_by_name() {
-    for command in ["simulate", "diff", "doctor", "report", "10dlc-kit", "erase", "gateway"] {
+    for command in ["simulate", "diff", "selftest", "report", "10dlc-kit", "erase", "gateway"] {
         let done = ringback(&[command, "--config", "x"]);
         assert_eq!(done.status.code(), Some(2), "{command}");
         let line = told(&done);
@@ -105,8 +105,37 @@ fn wrong_usage_is_status_2_and_help_is_status_0() {
 }
 
 #[test]
+fn a_doctor_tells_what_is_wrong_a_line_each() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("ringback.toml");
+    let doctor = |interface: &str| {
+        let tap = format!("[[tap]]\ntype = \"interface\"\ninterface = \"{interface}\"\n");
+        std::fs::write(&config, format!("schema = 1\n[store]\npath = \"ringback.db\"\n{tap}"))
+            .expect("written");
+        ringback(&["doctor", "--json", "--config", config.to_str().expect("text")])
+    };
+    let done = doctor("no-such-one");
+    assert_eq!(done.status.code(), Some(1), "{}", told(&done));
+    let lines = String::from_utf8(done.stdout).expect("text");
+    let found: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let state = |check: &str| {
+        let of_it = found.iter().find(|finding| finding["check"] == check);
+        of_it.map_or("", |finding| finding["state"].as_str().unwrap_or_default())
+    };
+    assert_eq!((state("config"), state("interface"), state("store")), ("ok", "wrong", "unknown"), "{lines}");
+    assert!(["capture", "roles", "disk", "clock"].iter().all(|check| !state(check).is_empty()), "{lines}");
+    std::fs::write(&config, "schema = 1\ntaps = 1\n").expect("written");
+    let done = ringback(&["doctor", "--config", config.to_str().expect("text")]);
+    assert_eq!(done.status.code(), Some(1));
+    let text = String::from_utf8(done.stdout).expect("text");
+    assert!(text.starts_with("wrong    config     ") && text.contains("ringback.toml:2: "), "{text}");
+    assert_eq!(ringback(&["doctor", "--config", "no-such.toml"]).status.code(), Some(2));
+}
+
+#[test]
 fn every_command_is_completed_and_has_a_page_of_the_manual() {
-    let commands = ["check", "completions", "explain", "learn", "man", "replay", "run"];
+    let commands = ["check", "completions", "doctor", "explain", "learn", "man", "replay", "run"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = String::from_utf8(ringback(&["completions", shell]).stdout).expect("text");
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}: {script}");
