@@ -72,6 +72,8 @@ pub struct Engine {
     quiet_until: Timestamp,
     /// Calls that are over, for a store; none where nobody keeps them.
     over: Option<Vec<CallKey>>,
+    /// The last packet changed more than counts.
+    used: bool,
 }
 
 impl Engine {
@@ -89,6 +91,7 @@ impl Engine {
             outputs: VecDeque::new(),
             quiet_until: Timestamp::from_micros(i64::MIN),
             over: None,
+            used: false,
         }
     }
 
@@ -159,6 +162,7 @@ impl Engine {
         if unwanted {
             self.now = packet.at;
             self.summary.last = Some(packet.at);
+            self.used = false;
             self.flow.pass_over(link, bytes.len());
         }
         unwanted
@@ -212,6 +216,18 @@ impl Engine {
         self.summary.last
     }
 
+    /// Whether there was a use for the last packet. One without changed nothing but counts, and whoever runs the rest
+    /// again may leave it out.
+    pub fn used_packet(&self) -> bool {
+        self.used
+    }
+
+    /// Whether there is no call, nothing that a packet left behind, and no text of which nobody knows where it is: what
+    /// a store kept of it is all there is.
+    pub fn is_quiet(&self) -> bool {
+        self.calls.deadline().is_none() && !self.flow.is_waiting() && self.followup.unsure().is_empty()
+    }
+
     /// What was seen so far.
     pub fn summary(&self) -> Summary {
         let mut summary = self.summary.clone();
@@ -222,20 +238,24 @@ impl Engine {
     fn packet(&mut self, packet: &Packet<'_>, is_late: bool) {
         self.summary.late += u64::from(is_late);
         self.summary.saw(packet.at);
-        let Engine { flow, calls, media, .. } = self;
+        let Engine { flow, calls, media, used, .. } = self;
+        *used = false;
         let at = self.now;
         let body = match packet.body {
             Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
             frame @ Body::Frame { .. } => frame,
         };
         let packet = Packet { at, body, frame: packet.frame };
-        flow.push(&packet, &mut |piece| take(calls, media, piece));
+        flow.push(&packet, &mut |piece| *used |= take(calls, media, piece));
+        *used |= flow.has_kept();
         self.tell();
     }
 
     fn end(&mut self) {
         let Engine { flow, calls, media, now, .. } = self;
-        flow.finish(*now, &mut |piece| take(calls, media, piece));
+        flow.finish(*now, &mut |piece| {
+            take(calls, media, piece);
+        });
         self.calls.finish(self.now);
         self.tell();
     }
@@ -303,18 +323,25 @@ impl Engine {
     }
 }
 
-fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) {
+/// Takes a piece; false if it changed nothing but counts.
+fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) -> bool {
     match piece {
-        Piece::Rtp(datagram) if Stream::of(&datagram).is_some_and(|stream| calls.ignores(&stream)) => {}
+        Piece::Rtp(datagram) if Stream::of(&datagram).is_some_and(|stream| calls.ignores(&stream)) => {
+            return false;
+        }
         Piece::Rtp(datagram) => {
             media.hear(&datagram);
             calls.rtp(&datagram);
         }
         Piece::Message(datagram) => match &sip::Message::parse(datagram.payload) {
             Ok(message) => calls.message(&datagram, message),
-            Err(refusal) => calls.refused(*refusal),
+            Err(refusal) => {
+                calls.refused(*refusal);
+                return !matches!(refusal, sip::Refusal::Keepalive | sip::Refusal::NotSip);
+            }
         },
     }
+    true
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub struct Flow {
     counters: Counters,
     fragments: Defrag,
     streams: Streams,
+    kept: bool,
 }
 
 impl Flow {
@@ -53,20 +54,28 @@ impl Flow {
             counters: Counters::default(),
             fragments: Defrag::new(keyed.clone()),
             streams: Streams::new(keyed),
+            kept: false,
         }
     }
 
     /// Takes one packet and hands out what it completes.
     pub fn push(&mut self, packet: &Packet<'_>, out: &mut dyn FnMut(Piece<'_>)) {
-        let Flow { counters, fragments, streams } = self;
+        let Flow { counters, fragments, streams, kept } = self;
         let sink = Sink { at: packet.at, frame: packet.frame, counters, out };
-        let mut way = Way { fragments, streams, sink };
+        let waiting = streams.waiting();
+        let mut way = Way { fragments, streams, kept, sink };
         way.sink.counters.packets += 1;
         way.streams.expire(&mut way.sink);
+        *way.kept = way.streams.waiting() != waiting;
         match packet.body {
             Body::Frame { link, bytes, wire_len } => way.frame(link, bytes, wire_len),
             Body::Datagram(datagram) => way.datagram(&datagram),
         }
+    }
+
+    /// Whether the last packet left something behind: a fragment, a part of a stream, a gap given up at its time.
+    pub fn has_kept(&self) -> bool {
+        self.kept
     }
 
     /// Whether a gap in a TCP stream waits for time to pass, so that no packet may be passed over.
@@ -102,6 +111,7 @@ impl Flow {
 struct Way<'w> {
     fragments: &'w mut Defrag,
     streams: &'w mut Streams,
+    kept: &'w mut bool,
     sink: Sink<'w>,
 }
 
@@ -159,7 +169,7 @@ impl Way<'_> {
             return self.skip(Skip::Malformed);
         };
         let ends = Ends::new((packet.src, tcp.src), (packet.dst, tcp.dst));
-        self.streams.push(ends, &tcp, packet.missing, &mut self.sink);
+        *self.kept |= self.streams.push(ends, &tcp, packet.missing, &mut self.sink);
     }
 
     fn tunnel(&mut self, inner: Result<IpPacket<'_>, Skip>) {
@@ -178,6 +188,7 @@ impl Way<'_> {
         if packet.missing > 0 && packet.fragment.is_some_and(|f| f.offset == 0) {
             return self.ip(&IpPacket { fragment: None, ..*packet });
         }
+        *self.kept = true;
         let Some(whole) = self.fragments.push(self.sink.at, packet, self.sink.counters) else { return };
         match packet.whole(&whole) {
             Ok(packet) => self.ip(&packet),

@@ -36,23 +36,27 @@ impl Streams {
         }
     }
 
-    /// Takes a segment, of which `missing` bytes were not captured.
-    pub(super) fn push(&mut self, ends: Ends, tcp: &Tcp<'_>, missing: u32, sink: &mut Sink<'_>) {
+    /// Takes a segment, of which `missing` bytes were not captured; false if nothing came of it, or it showed that the
+    /// stream isn't ours.
+    pub(super) fn push(&mut self, ends: Ends, tcp: &Tcp<'_>, missing: u32, sink: &mut Sink<'_>) -> bool {
         if tcp.rst {
-            return self.reset(ends, sink);
+            self.reset(ends, sink);
+            return true;
         }
         if tcp.syn {
             self.connect(ends, tcp.seq.wrapping_add(1));
         }
         if (tcp.payload.is_empty() && !tcp.fin && missing == 0) || !self.is_ours(ends, tcp) {
-            return;
+            return tcp.syn;
         }
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
-        let Some(stream) = self.open.touch(&ends) else { return };
+        let Some(stream) = self.open.touch(&ends) else { return tcp.syn };
         let before = stream.held();
         let part = Part { seq, bytes: tcp.payload, missing, fin: tcp.fin };
         let result = stream.take(&part, ends, sink);
+        let ours = result.is_ok();
         self.after(ends, before, result, sink);
+        ours
     }
 
     /// Gives up the gaps whose time has come.
@@ -71,6 +75,12 @@ impl Streams {
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
         !self.gaps.is_empty()
+    }
+
+    /// How many gaps time will give up.
+    #[inline]
+    pub(super) fn waiting(&self) -> usize {
+        self.gaps.len()
     }
 
     /// Gives up all gaps.
