@@ -186,6 +186,20 @@ pub const NUMBERS_TEXTED: usize = 100_000;
 /// Calls that are watched for who is on the phone. More: not watched.
 pub const CALLS_WATCHED: usize = 100_000;
 
+// ------------------------------------------------------------------ tapes
+
+/// Bytes of a line of a tape. More: the tape is damaged there.
+pub const TAPE_LINE: usize = 8 << 20;
+
+/// Lines of a tape before its first input. More: the tape is refused.
+pub const TAPE_ROWS: usize = 1 << 20;
+
+/// Bytes of a tape before its first input. More: as above.
+pub const TAPE_STATE: u64 = 1 << 30;
+
+/// Bytes of a tape that wait to be written. More: the run is taped no further.
+pub const TAPE_WAITING: usize = 32 << 20;
+
 // ------------------------------------------------------------------ learning
 
 /// Attempts to call that are compared. More: left out.

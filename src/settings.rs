@@ -7,6 +7,7 @@ mod generic;
 mod profile;
 mod recognition;
 mod tap;
+mod tape;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub use profile::{
 };
 pub use recognition::{HeaderPattern, Recognition, Shown, recognise};
 pub use tap::{HepTap, InterfaceTap, Tap, TapKind};
+pub use tape::{Taping, Written};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct Settings {
     pub pbx: Pbx,
     /// `[store] path`; none: in the service's own folder.
     pub store: Option<std::path::PathBuf>,
+    /// `[tape]`; none: nothing is taped.
+    pub tape: Option<Taping>,
     /// `[[tap]]`, in file order.
     pub taps: Vec<Tap>,
     /// `[[line]]`, in file order.

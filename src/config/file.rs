@@ -38,6 +38,7 @@ pub(super) struct File {
     pub schema: Whole,
     pub site: Sub<Site>,
     pub store: Sub<Store>,
+    pub tape: Sub<Tape>,
     pub pbx: Sub<Pbx>,
     pub tap: Many<Tap>,
     pub line: Many<Line>,
@@ -63,6 +64,14 @@ pub(super) struct Site {
 #[serde(deny_unknown_fields)]
 pub(super) struct Store {
     pub path: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tape {
+    pub folder: Text,
+    pub keep: Text,
+    pub max_mb: Whole,
 }
 
 #[derive(Debug, Shape)]

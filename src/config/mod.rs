@@ -21,6 +21,7 @@ mod slip;
 mod spot;
 mod syntax;
 mod tap;
+mod taping;
 mod value;
 mod wording;
 
@@ -31,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use spot::Problem;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, Written};
 use crate::time::Span;
 pub use profile::Key;
 use profile::{Profiled, Wanted};
@@ -50,6 +51,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Each key of the PBX's profile, the site's own over it, and where it is known from.
     pub keys: Vec<Key>,
+    /// Every file that was read, the main one first.
+    pub files: Vec<Written>,
 }
 
 /// Why a configuration can't be used.
@@ -74,9 +77,25 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
 /// # Errors
 /// As for [`load`], or there is no such profile.
 pub fn load_under(path: &Path, profile: Option<&str>) -> Result<Loaded, Refused> {
-    let mut problems = Problems::default();
-    let mut files = vec![path.to_owned()];
-    files.extend(rules_beside(path)?);
+    let files = [vec![path.to_owned()], rules_beside(path)?].concat();
+    load_files(Problems::default(), files, profile)
+}
+
+/// Reads a configuration from what [`Loaded::files`] had of it, without a look at the disk, profiles included.
+///
+/// # Errors
+/// As for [`load_under`], or a file that it names isn't among them.
+pub fn load_copies(copies: &[Written], profile: Option<&str>) -> Result<Loaded, Refused> {
+    if copies.is_empty() {
+        return Err(Refused::Unreadable("there is no configuration in it".to_owned()));
+    }
+    let own = |(n, copy): &(usize, &Written)| *n == 0 || copy.name.starts_with("rules.d/");
+    let files = copies.iter().enumerate().filter(own).map(|(_, copy)| PathBuf::from(&copy.name)).collect();
+    load_files(Problems::of_copies(copies), files, profile)
+}
+
+fn load_files(mut problems: Problems, files: Vec<PathBuf>, profile: Option<&str>) -> Result<Loaded, Refused> {
+    let folder = files.first().and_then(|path| path.parent()).map(Path::to_owned).unwrap_or_default();
     let mut shapes = Vec::new();
     for path in files {
         let Some(file) = add(&mut problems, path)? else { continue };
@@ -94,9 +113,10 @@ pub fn load_under(path: &Path, profile: Option<&str>) -> Result<Loaded, Refused>
         links::check(&mut reading);
     }
     let Reading { settings, keys, .. } = reading;
+    let files = problems.written(&folder);
     let list = problems.into_list();
     match list.iter().all(|problem| problem.warning) {
-        true => Ok(Loaded { settings, warnings: list, keys }),
+        true => Ok(Loaded { settings, warnings: list, keys, files }),
         false => Err(Refused::Wrong(list)),
     }
 }
@@ -172,7 +192,7 @@ fn rules_beside(path: &Path) -> Result<Vec<PathBuf>, Refused> {
 
 /// Reads one file; none if it isn't UTF-8, which is told at the line of the first byte that isn't.
 fn add(problems: &mut Problems, path: PathBuf) -> Result<Option<usize>, Refused> {
-    let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    let bytes = read(problems, &path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if let Some((at, wrong)) = no_text(bytes, problems.files() == 0) {
         let text = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default()).into_owned();
@@ -194,6 +214,14 @@ fn add(problems: &mut Problems, path: PathBuf) -> Result<Option<usize>, Refused>
             Ok(None)
         }
     }
+}
+
+fn read(problems: &Problems, path: &Path) -> Result<Vec<u8>, Refused> {
+    if problems.copies().is_none() {
+        return fs::read(path).map_err(|error| unreadable(path, &error));
+    }
+    let missing = || Refused::Unreadable(format!("{}: there is no copy of it", path.display()));
+    problems.copy(path).map(|text| text.as_bytes().to_vec()).ok_or_else(missing)
 }
 
 /// What isn't text, or text of another kind than UTF-8, by the byte that shows it; the first file can't be empty.

@@ -75,6 +75,7 @@ impl<'p> Reading<'p> {
         self.schema(file.schema);
         self.one("site", file.site, Self::site);
         self.one("store", file.store, Self::store);
+        self.one("tape", file.tape, Self::tape);
         if let Some(pbx) = file.pbx {
             self.pbx(pbx.into_inner().0);
         }

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::settings::Written;
 
 /// One error or warning: `path:line: what; what to write instead`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +49,39 @@ pub(super) struct Spot {
 /// All that was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
+    /// What is read in place of the disk.
+    copies: Option<Vec<Written>>,
     sources: Vec<Source>,
     found: Vec<(Spot, bool, String)>,
     excused: BTreeSet<(Spot, String)>,
 }
 
 impl Problems {
+    /// Of a configuration that was copied; nothing else is read.
+    pub fn of_copies(copies: &[Written]) -> Problems {
+        Problems { copies: Some(copies.to_vec()), ..Problems::default() }
+    }
+
+    /// The copies, if these are read in place of the disk.
+    pub fn copies(&self) -> Option<&[Written]> {
+        self.copies.as_deref()
+    }
+
+    /// What the copy of a file says.
+    pub fn copy(&self, path: &Path) -> Option<&str> {
+        let copy = self.copies()?.iter().find(|copy| Path::new(&copy.name) == path)?;
+        Some(&copy.text)
+    }
+
+    /// All files taken in so far, named from `folder` on.
+    pub fn written(&self, folder: &Path) -> Vec<Written> {
+        let written = |source: &Source| {
+            let path = source.path.strip_prefix(folder).unwrap_or(&source.path);
+            Written { name: path.to_string_lossy().into_owned(), text: source.text.clone() }
+        };
+        self.sources.iter().map(written).collect()
+    }
+
     /// Takes a file in; its number is what spots name it by.
     pub fn add(&mut self, source: Source) -> usize {
         self.sources.push(source);

@@ -37,7 +37,7 @@ pub struct OpenCall {
 }
 
 /// A case as the journal leaves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptCase {
     /// Its id.
     pub case: String,
@@ -127,6 +127,16 @@ impl OptOuts {
     /// Adds what [`OptOuts::hash`] made with the same key.
     pub fn insert_hash(&mut self, hash: [u8; 32]) {
         self.hashes.insert(hash);
+    }
+
+    /// The key of the hashes, which is as private as the list.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The hashes, in their order.
+    pub fn hashes(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.hashes.iter()
     }
 
     /// Takes a party off the list.

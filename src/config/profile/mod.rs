@@ -114,7 +114,7 @@ fn collect(
     layers: &mut Vec<Layer>,
     above: &mut Vec<PathBuf>,
 ) -> Result<(), Refused> {
-    let (name, source) = match find(wanted) {
+    let (name, source) = match find(problems, wanted) {
         Ok(found) => found,
         Err(wrong) => return tell(problems, wanted, wrong),
     };
@@ -160,11 +160,14 @@ enum Text {
     File(PathBuf),
 }
 
-fn find(wanted: &Wanted<'_>) -> Result<(String, Text), String> {
+fn find(problems: &Problems, wanted: &Wanted<'_>) -> Result<(String, Text), String> {
     let name = wanted.name;
     if name.contains('/') || name.ends_with(".toml") {
         let path = wanted.folder.join(name);
-        let readable = path.is_file();
+        let readable = match problems.copies() {
+            Some(_) => problems.copy(&path).is_some(),
+            None => path.is_file(),
+        };
         return match readable {
             true => Ok((name.to_owned(), Text::File(path))),
             false => Err(format!(
@@ -173,6 +176,10 @@ fn find(wanted: &Wanted<'_>) -> Result<(String, Text), String> {
             )),
         };
     }
+    let copied = built_in(name);
+    if problems.copy(&copied).is_some() {
+        return Ok((name.to_owned(), Text::File(copied)));
+    }
     match BUILT_IN.iter().find(|(known, _)| *known == name) {
         Some((known, text)) => Ok((name.to_owned(), Text::BuiltIn(known, text))),
         None => {
@@ -180,6 +187,11 @@ fn find(wanted: &Wanted<'_>) -> Result<(String, Text), String> {
             Err(format!("no profile `{name}`{}", instead(name, &known)))
         }
     }
+}
+
+/// What a profile that is built in is called among the files that were read.
+fn built_in(name: &str) -> PathBuf {
+    PathBuf::from(format!("sip-profiles/{name}.toml"))
 }
 
 impl Text {
@@ -200,8 +212,7 @@ impl Text {
     fn add(self, problems: &mut Problems) -> Result<Option<usize>, Refused> {
         match self {
             Text::BuiltIn(name, text) => {
-                let path = PathBuf::from(format!("sip-profiles/{name}.toml"));
-                Ok(Some(problems.add(Source { path, text: text.to_owned() })))
+                Ok(Some(problems.add(Source { path: built_in(name), text: text.to_owned() })))
             }
             Text::File(path) => add(problems, path),
         }
