@@ -23,6 +23,7 @@
 //! | [`source`] | captures and taps as packets, merged by time | L5, I/O |
 //! | [`clock`] | the only reader of the machine's clocks | L5, I/O |
 //! | [`gateway`] | what carries texts: the file gateway | L5, I/O |
+//! | [`tape`] | what a run was given, on disk, so that it can be run again | L5, I/O |
 //! | [`store`] | the journal and what follows from it, on disk; one thread that writes | L5, I/O |
 //! | [`config`], [`replay`], [`daemon`], [`cli`] | files to settings; captures, or taps, through the engine; the commands | L6, I/O |
 //!
@@ -57,5 +58,6 @@ pub mod rules;
 pub mod settings;
 pub mod source;
 pub mod store;
+pub mod tape;
 pub mod time;
 pub mod wire;

@@ -29,6 +29,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("connector", 5, &[]),
     ("store", 5, &[]),
     ("clock", 5, &[]),
+    ("tape", 5, &["source"]),
     ("config", 6, &[]),
     ("daemon", 6, &["config"]),
     ("replay", 6, &["config"]),
