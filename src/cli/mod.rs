@@ -14,6 +14,7 @@ pub mod replay;
 pub mod run;
 mod screen;
 pub mod show;
+mod tape;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -93,8 +94,10 @@ pub struct ReplayArgs {
     /// The profile of the PBX, a name or the path of a file, in place of the configuration's
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    tape: Option<OsString>,
+    /// A tape of `run`, or the folder it is in, in place of captures: the journal of that run again. Its own
+    /// configuration is used unless another is named
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["captures", "until"])]
+    pub tape: Option<PathBuf>,
     /// How long outreach runs on after the last packet: a length of time, or a point in it (RFC 3339)
     #[arg(long, value_name = "72h|TIME", default_value = "72h", value_parser = until)]
     pub until: Until,
@@ -105,7 +108,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Captures (pcap or pcapng, gzip and zstd too), folders of them, or - for standard input
-    #[arg(required = true, value_name = "CAPTURE")]
+    #[arg(required_unless_present = "tape", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
 }
 
@@ -241,7 +244,6 @@ pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
 /// A flag of the contract that was given and isn't understood yet.
 fn later_flag(command: &Command) -> Option<&'static str> {
     match command {
-        Command::Replay(ReplayArgs { tape: Some(_), .. }) => Some("--tape"),
         Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
         _ => None,
     }

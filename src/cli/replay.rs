@@ -18,7 +18,10 @@ use crate::time::Timestamp;
 
 /// Replays what was named: each scenario for itself, everything else as one run.
 pub fn run(args: ReplayArgs) -> ExitCode {
-    super::finish(replay(&args))
+    super::finish(match &args.tape {
+        Some(tape) => super::tape::replay(tape, &args),
+        None => replay(&args),
+    })
 }
 
 fn replay(args: &ReplayArgs) -> io::Result<ExitCode> {
@@ -121,7 +124,7 @@ fn one(
 }
 
 /// Tells what a report without calls may be due to: packets that couldn't be read as a whole, or at all.
-fn unread(summary: &Summary, place: &str) {
+pub(super) fn unread(summary: &Summary, place: &str) {
     let flow = &summary.flow;
     if flow.unknown_link > 0 {
         let packets = flow.unknown_link;
@@ -139,7 +142,7 @@ fn unread(summary: &Summary, place: &str) {
 
 /// Settings of a configuration under a profile; the exit status if either can't be used. Warnings are for
 /// `check` to tell.
-fn settings(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ExitCode> {
+pub(super) fn settings(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ExitCode> {
     let settings = match (config, profile) {
         (Some(path), profile) => config::load_under(path, profile).map(|loaded| loaded.settings),
         (None, Some(name)) => {

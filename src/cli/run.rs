@@ -33,8 +33,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
     let store = place(&loaded.settings);
     let begun = stop_signals().and_then(|stop| Ok((stop, seed()?)));
     let done = begun.map_err(Stopped::System).and_then(|(stop, seed)| {
-        let (settings, place) = (loaded.settings, store);
-        daemon::run(daemon::Run { settings, place, clock: Arc::new(SystemClock), seed, stop })
+        let (settings, files, place) = (loaded.settings, loaded.files, store);
+        daemon::run(daemon::Run { settings, files, place, clock: Arc::new(SystemClock), seed, stop })
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,8 @@
 mod carrier;
 mod notify;
 mod pace;
+mod renewal;
+mod taping;
 mod upkeep;
 
 use std::fmt;
@@ -26,7 +28,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output};
 use crate::event::{Event, JournalEntry, MessageState, Receipt, State};
 use crate::gateway::{FileGateway, GatewayError};
-use crate::settings::{GatewayKind, Settings, Tap, TapKind};
+use crate::settings::{GatewayKind, Settings, Tap, TapKind, Written};
 use crate::source::{self, Live, Taps};
 use crate::store::{Batch, Place, Sqlite, Store, StoreError, Writer};
 use crate::time::{Span, Timestamp};
@@ -35,6 +37,8 @@ use crate::wire::packet::Packet;
 use carrier::{Carrier, Gateways};
 use notify::Supervisor;
 use pace::Pace;
+use renewal::Renewal;
+use taping::Tape;
 use upkeep::Upkeep;
 
 /// Why it can't run.
@@ -54,6 +58,8 @@ pub enum Stopped {
 pub struct Run {
     /// The configuration.
     pub settings: Settings,
+    /// The files it was read from, which a tape begins with.
+    pub files: Vec<Written>,
     /// Where the store is.
     pub place: Place,
     /// The clocks.
@@ -69,15 +75,18 @@ pub struct Run {
 /// # Errors
 /// What can't be used at the start. Later troubles are told in the log, and tried again.
 pub fn run(run: Run) -> Result<(), Stopped> {
-    let Run { settings, place, clock, seed, stop } = run;
+    let Run { settings, files, place, clock, seed, stop } = run;
     if settings.taps.is_empty() {
         return Err(Stopped::NoTap);
     }
     let (store, state) = open(&place)?;
     let gateways = gateways(&settings)?;
     let held = state.hold.is_some();
-    let mut engine = Engine::restore(&settings, state, seed, clock.now());
-    engine.name_taps(settings.taps.iter().map(|tap| Arc::from(tap.id.as_str())).collect());
+    let names = settings.taps.iter().map(|tap| tap.id.clone()).collect();
+    let mut tape = Tape::new(settings.tape.as_ref(), (files, names), seed);
+    let now = clock.now();
+    tape.begin(&state, now);
+    let engine = renewal::begun(&settings, state, seed, now);
     let (carrier, answers) = Carrier::start(gateways, clock.clone(), held).map_err(Stopped::System)?;
     let tell = carrier.news();
     let writer = Writer::start(Box::new(store), tell).map_err(Stopped::System)?;
@@ -86,7 +95,9 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let upkeep = Upkeep::new(place, clock.clone());
     let supervisor = Supervisor::from_environment(clock);
     let lag = lag(&settings.taps);
-    let office = Office { engine, writer, carrier, answers, pace, upkeep, lag, last: 0, late: 0 };
+    let renewal = Renewal::new(settings.clone(), seed);
+    let office =
+        Office { engine, writer, carrier, answers, pace, upkeep, tape, renewal, lag, last: 0, late: 0 };
     office.serve(taps, &settings.taps, supervisor, &stop);
     Ok(())
 }
@@ -99,6 +110,8 @@ struct Office {
     answers: Receiver<Input<'static>>,
     pace: Pace,
     upkeep: Upkeep,
+    tape: Tape,
+    renewal: Renewal,
     /// Engine time is so far behind the clock while no packets come.
     lag: Span,
     /// The number of the last entry that was put.
@@ -117,7 +130,8 @@ impl Office {
             told += usize::from(self.take(live, names));
             if is_idle {
                 let now = self.pace.now() - self.lag;
-                self.engine.advance(now);
+                self.tape.advance(&mut self.engine, now);
+                self.renewal.turn(&mut self.engine, &mut self.tape, &self.writer);
             }
             self.take_answers();
             self.drain();
@@ -151,13 +165,13 @@ impl Office {
                 if at + LATE < self.engine.now() {
                     self.lose(name(names, packet.frame.tap.0), at);
                 } else {
-                    self.engine.handle(at, Input::Packet(Packet { at, ..packet }));
+                    self.give(at, Input::Packet(Packet { at, ..packet }));
                 }
                 self.drain();
             }
             Live::Drops(drops) => {
                 warn!("tap {}: {} packets lost", name(names, drops.tap.0), drops.count);
-                self.engine.handle(self.engine.now(), Input::Drops(drops.count));
+                self.give(self.engine.now(), Input::Drops(drops.count));
             }
             Live::State(told) => {
                 match told.state {
@@ -178,13 +192,17 @@ impl Office {
             let by = self.engine.now().since(at).as_secs();
             warn!("tap {tap}: a packet came {by} s late and isn't used; {} so far", self.late);
         }
-        self.engine.handle(self.engine.now(), Input::Drops(1));
+        self.give(self.engine.now(), Input::Drops(1));
     }
 
     fn take_answers(&mut self) {
         while let Ok(answer) = self.answers.try_recv() {
-            self.engine.handle(self.engine.now(), answer);
+            self.give(self.engine.now(), answer);
         }
+    }
+
+    fn give(&mut self, at: Timestamp, input: Input<'_>) {
+        self.tape.give(&mut self.engine, at, input);
     }
 
     /// Passes on what the engine gave: entries to the store, texts to the carrier.
@@ -195,6 +213,7 @@ impl Office {
             match output {
                 Output::Journal(entry) => {
                     told(&entry);
+                    self.tape.entry(&entry);
                     n = entry.n;
                     batch.entries.push(*entry);
                 }
@@ -204,9 +223,11 @@ impl Office {
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();
+        self.tape.hand_over();
         if batch.is_empty() {
             return;
         }
+        self.renewal.batches += 1;
         match self.writer.put(batch, !submits.is_empty()) {
             Ok(()) => {
                 self.last = self.last.max(n);
@@ -215,7 +236,7 @@ impl Office {
             Err(full) => {
                 error!("the store is behind: {} entries are lost", full.0.entries.len());
                 for (_, message) in submits {
-                    self.engine.handle(self.engine.now(), Input::NotAccepted(message.key, AGAIN));
+                    self.give(self.engine.now(), Input::NotAccepted(message.key, AGAIN));
                 }
             }
         }
@@ -231,6 +252,7 @@ impl Office {
         self.carrier.stop(self.writer.durable());
         self.take_answers();
         self.drain();
+        self.tape.end(self.engine.now(), Some(SYNC));
         let (_, standing) = self.writer.stop();
         match standing.waiting {
             0 => info!("stopped; {} entries in the store", standing.durable),
@@ -324,5 +346,7 @@ const LATE: Span = Span::from_secs(1);
 const TICK: Span = Span::from_millis(50);
 /// What is still there at the end may take so long to be taken, and so long to be written.
 const FLUSH: Span = Span::from_millis(1_500);
+/// The end of a tape may take the disk so long.
+const SYNC: Span = Span::from_millis(500);
 /// A text that could not leave is tried again after this.
 const AGAIN: Span = Span::from_secs(30);

@@ -5,6 +5,7 @@
 
 mod messages;
 mod outdir;
+mod tape;
 
 use std::fmt::Display;
 use std::io;
@@ -19,6 +20,7 @@ use crate::wire::packet::TapId;
 
 pub use messages::LastStates;
 pub use outdir::OutDir;
+pub use tape::{Differs, Played, play};
 
 /// Where the journal of a run goes.
 pub trait Sink {

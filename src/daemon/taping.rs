@@ -1,0 +1,188 @@
+//! What the engine is given, noted on a tape where the configuration asks for one.
+//!
+//! | the tape | leaves by |
+//! |---|---|
+//! | runs | half full or a day old, and a moment without calls: a new one. Full, not written in time, or not at all: none |
+//! | none | a moment without calls, an hour later: a new one |
+//!
+//! A new tape begins with what the store kept, so the engine begins anew from that, too: what it does from then on
+//! follows from the tape alone. Without `[tape]` nothing of this happens.
+
+use tracing::warn;
+
+use crate::engine::{Engine, Input};
+use crate::event::{JournalEntry, State};
+use crate::settings::{Taping, Written};
+use crate::tape::{Begin, Encoder, Recorder, Shelf, Standing};
+use crate::time::{Span, Timestamp};
+
+/// The tape of a run, or none.
+pub struct Tape {
+    /// What every tape begins with; none: nothing is ever taped.
+    plan: Option<Plan>,
+    on: Option<On>,
+    /// When the last one began or broke off.
+    since: Timestamp,
+}
+
+struct Plan {
+    shelf: Shelf,
+    files: Vec<Written>,
+    taps: Vec<String>,
+    seed: u64,
+    /// A tape is as old as this when a new one is wanted.
+    lasts: Span,
+}
+
+/// A tape that is written.
+struct On {
+    encoder: Encoder,
+    recorder: Recorder,
+}
+
+impl Tape {
+    /// As the configuration wants it; nothing is written yet.
+    pub fn new(taping: Option<&Taping>, (files, taps): (Vec<Written>, Vec<String>), seed: u64) -> Tape {
+        let plan = |taping: &Taping| Plan {
+            shelf: Shelf::new(taping),
+            files,
+            taps,
+            seed,
+            lasts: Span::from_micros(DAY.as_micros().min(taping.keep.as_micros() / 2)),
+        };
+        Tape { plan: taping.map(plan), on: None, since: Timestamp::default() }
+    }
+
+    /// Begins a tape with what an engine is about to begin with. Where that fails, it is told, and nothing else.
+    pub fn begin(&mut self, state: &State, at: Timestamp) {
+        let Some(plan) = &self.plan else { return };
+        self.since = at;
+        let begin = Begin { files: &plan.files, taps: &plan.taps, state, seed: plan.seed, at };
+        match Recorder::start(plan.shelf.clone(), at) {
+            Ok(recorder) => self.on = Some(On { encoder: Encoder::begin(&begin), recorder }),
+            Err(error) => warn!("no tape: {error}"),
+        }
+        self.hand_over_all();
+    }
+
+    /// Gives the engine an input, and notes it.
+    pub fn give(&mut self, engine: &mut Engine, at: Timestamp, input: Input<'_>) {
+        let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
+        let taken = at.max(engine.now());
+        let mut whole = true;
+        match input {
+            Input::Packet(packet) => {
+                let was_due = is_due(engine, taken);
+                engine.handle(at, Input::Packet(packet));
+                match engine.used_packet() {
+                    true => whole = encoder.packet(taken, &packet),
+                    false if was_due => encoder.time(taken),
+                    false => {}
+                }
+                return self.unless_broken(whole, taken);
+            }
+            Input::Receipt(ref receipt) => encoder.receipt(taken, receipt),
+            Input::NotAccepted(ref key, after) => encoder.not_accepted(taken, key, after),
+            Input::Drops(count) => encoder.drops(taken, count),
+            Input::End => whole = false,
+        }
+        engine.handle(at, input);
+        self.unless_broken(whole, taken);
+    }
+
+    /// Lets time pass in the engine, and notes it where something was due.
+    pub fn advance(&mut self, engine: &mut Engine, at: Timestamp) {
+        let at = at.max(engine.now());
+        if let Some(On { encoder, .. }) = &mut self.on
+            && is_due(engine, at)
+        {
+            encoder.time(at);
+        }
+        engine.advance(at);
+        self.hand_over_all();
+    }
+
+    /// An entry that the inputs so far made.
+    pub fn entry(&mut self, entry: &JournalEntry) {
+        if let Some(on) = &mut self.on {
+            on.encoder.entry(entry);
+        }
+    }
+
+    /// Hands over what gathered, if entries follow from it, which go to the store next, or if it is much.
+    pub fn hand_over(&mut self) {
+        let Some(on) = &mut self.on else { return };
+        if on.encoder.journal() || on.encoder.ready.len() >= MUCH {
+            self.hand_over_all();
+        }
+    }
+
+    fn hand_over_all(&mut self) {
+        if let Some(on) = &mut self.on
+            && !on.encoder.ready.is_empty()
+        {
+            on.recorder.give(std::mem::take(&mut on.encoder.ready));
+        }
+    }
+
+    /// Whether it is time for a new tape; breaks off one that can't go on.
+    pub fn wants_another(&mut self, now: Timestamp) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        let age = now.since(self.since);
+        let Some(on) = &self.on else { return age >= AGAIN };
+        match on.recorder.standing() {
+            Standing::Fine => age >= plan.lasts,
+            Standing::Long => true,
+            Standing::Full => self.break_off(now, "it has all the room of a tape"),
+            Standing::Behind => self.break_off(now, "the disk is too slow"),
+            // Its thread told why.
+            Standing::Failed => {
+                self.on = None;
+                self.since = now;
+                false
+            }
+        }
+    }
+
+    /// The end of a tape: the run ends, or begins another. Waits for the disk no longer than `patience`.
+    pub fn end(&mut self, at: Timestamp, patience: Option<Span>) {
+        let Some(mut on) = self.on.take() else { return };
+        on.encoder.journal();
+        on.encoder.end(at, None);
+        on.recorder.give(on.encoder.ready);
+        if let Some(patience) = patience {
+            on.recorder.finish(patience);
+        }
+    }
+
+    fn unless_broken(&mut self, whole: bool, at: Timestamp) {
+        if !whole {
+            self.break_off(at, "an input that a tape can't hold");
+        }
+    }
+
+    fn break_off(&mut self, at: Timestamp, why: &str) -> bool {
+        if let Some(mut on) = self.on.take() {
+            warn!("the tape ends here: {why}; the next one begins in a moment without calls");
+            on.encoder.end(at, Some(why));
+            on.recorder.give(on.encoder.ready);
+        }
+        self.since = at;
+        false
+    }
+}
+
+/// Whether something is due by `at`: how late it is met is a part of what happened.
+fn is_due(engine: &Engine, at: Timestamp) -> bool {
+    engine.deadline().is_some_and(|due| due <= at)
+}
+
+/// So many bytes needn't wait for more.
+const MUCH: usize = 32 * 1024;
+/// A new tape is wanted after a day.
+const DAY: Span = Span::from_secs(86_400);
+/// Where there is none, another is tried after an hour.
+const AGAIN: Span = Span::from_secs(3_600);
+
+#[cfg(test)]
+mod tests;
