@@ -420,11 +420,123 @@ def learnt_in_part(folder):
         assert ("from 2 s on 1 tap" in got, took > 2) == (free, free), (took, got)
 
 
-ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "learnt": learnt, "learnt-in-part": learnt_in_part}
+TAPE = '[tape]\nfolder = "tape"\n'
+REST = '[[line]]\nid = "rest"\ndid = "*"\ncalendar = "office"\nsms_from = "main"\n'
+
+
+def store_journal(folder, first=1):
+    """The lines of the journal in the store as a replay writes them."""
+    done = subprocess.run([os.environ["JOURNAL"], folder / "state/ringback.db", str(first)], capture_output=True, check=True)
+    return done.stdout.splitlines(keepends=True)
+
+
+def on_tape(tape, kind):
+    """What the lines of a kind hold."""
+    return [line[kind] for line in ringback.lines(tape / "tape.jsonl") if kind in line]
+
+
+def from_tape(tape, out):
+    """The journal a tape gives, and what was said of it."""
+    done = ringback.run("replay", "--tape", tape, "--out", out)
+    assert done.returncode == 0, f"{tape.name}: status {done.returncode}: {done.stderr[-500:]}"
+    return (out / "journal.jsonl").read_bytes().splitlines(keepends=True), done.stderr
+
+
+def first_difference(one, other):
+    n = next((n for n, pair in enumerate(zip(one, other)) if pair[0] != pair[1]), min(len(one), len(other)))
+    at = [lines[n][:600] if n < len(lines) else b"nothing" for lines in (one, other)]
+    return f"{len(one)} and {len(other)} entries; the {n + 1}th: {at[0]} and {at[1]}"
+
+
+def calls_from_all_sides(office, stories):
+    """Of SIPp over Kamailio on lo, recorded ones with sound on a veth, of an agent: a thread each."""
+    def replayed(name, send):
+        frames, begun = records(ROOT / "captures" / name / "call.pcap"), time.monotonic()
+        for at, frame in frames:
+            time.sleep(max(0, begun + at - frames[0][0] - time.monotonic()))
+            send(frame)
+
+    sides = [lambda: office.busy_hour(stories.calls(60, 1), 20), lambda: replayed("embedded-voicemail-message", sender("veth")),
+             lambda: [replayed("answered-short", sender("hep")) for _ in range(2)]]
+    threads = [threading.Thread(target=side, daemon=True) for side in sides]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def taped(folder):
+    """A tape gives the journal of its run, byte for byte, also where the run was killed and the next went on.
+
+    What the tape of the killed run gives goes at least as far as what reached the disk.
+    """
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", "".join(map(taps, ("lo", "veth", "hep"))) + REST + TAPE)
+    sys.path.insert(0, str(ROOT / "tests/crowd"))
+    import peers
+    import stories
+    (folder / "peers").mkdir()
+    os.chdir(folder)
+    with peers.Network(folder / "peers", here=True) as office:
+        office.open_office()
+        daemon = Daemon(config)
+        threads = calls_from_all_sides(office, stories)
+        time.sleep(16)
+        daemon.kill()
+        before = len(store_journal(folder))
+        daemon = Daemon(config)
+        for thread in threads:
+            thread.join()
+        time.sleep(6)
+        daemon.stop()
+    one, other = sorted((folder / "tape").iterdir())
+    (start,) = on_tape(other, "state")
+    assert start["next"] == before + 1, f"the second tape begins at {start['next']}; {before} entries were in the store"
+    live = store_journal(folder)
+    first, said = from_tape(one, folder / "first")
+    assert "has no end" in said, said
+    assert first[:before] == live[:before], first_difference(first, live[:before])
+    second, said = from_tape(other, folder / "second")
+    assert second == live[before:], first_difference(second, live[before:])
+    assert not said, said
+    assert (one.stat().st_mode & 0o777, (one / "call.pcapng").stat().st_mode & 0o777) == (0o700, 0o600)
+    taken = {kind: [len(on_tape(tape, kind)) for tape in (one, other)] for kind in ("packet", "receipt", "time", "open_call")}
+    of = {packet["tap"] for tape in (one, other) for packet in on_tape(tape, "packet")}
+    calls = [sum(json.loads(line)["event"] == "call" for line in lines) for lines in (live[:before], live[before:])]
+    assert of == {0, 1, 2} and min(calls) > 5 and min(taken["receipt"]) > 2 and taken["open_call"][1], (of, calls, taken)
+    size = sum(file.stat().st_size for tape in (one, other) for file in tape.iterdir())
+    print(f"  taped: {calls[0]} calls and {before} entries before a kill, {calls[1]} and {len(second)} after it, byte for byte; "
+          f"on the tapes {taken}, {size // 1000} KB")
+
+
+def untaped(folder):
+    """A tape that can't be written is told once, and nothing else changes."""
+    config = configured(folder, ROOT / "captures/busy/ringback.toml", taps("veth") + TAPE)
+    (folder / "tape").write_text("no folder")
+    daemon, send = Daemon(config), sender("veth")
+    for _, frame in records(ROOT / "captures/busy/call.pcap"):
+        send(frame)
+        time.sleep(0.02)
+    until = time.monotonic() + PATIENCE
+    while not daemon.outbox() and time.monotonic() < until:
+        time.sleep(0.05)
+    daemon.stop()
+    told = [line for line in (folder / "log").read_text().splitlines() if "tape" in line]
+    assert len(daemon.outbox()) == 1 and len(told) == 1 and "can't be written" in told[0], (daemon.outbox(), told)
+
+
+ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "taped": taped, "untaped": untaped,
+         "learnt": learnt, "learnt-in-part": learnt_in_part}
 # A text leaves within so many seconds of its time, also on a busy machine.
 LATEST = 1.5
 # A call that ended so long before a kill is in the store, also where a busy disk takes its time to sync.
 MARGIN = 1
+
+
+def journal_reader():
+    """The example that prints the journal of a store: `$JOURNAL`, else it is built."""
+    if "JOURNAL" not in os.environ:
+        build = ["cargo", "build", "--release", "--quiet", "--locked", "--example", "journal"]
+        subprocess.run(build, cwd=ROOT, check=True)
+    return os.environ.get("JOURNAL", str(ringback.target() / "release/examples/journal"))
 
 
 def inside(check, kills):
@@ -453,10 +565,11 @@ def main():
     args = parser.parse_args()
     if os.geteuid():
         binary = ringback.binary()
-        os.execvp("sudo", ["sudo", "env", f"RINGBACK={binary}", sys.executable, __file__, *sys.argv[1:]])
+        os.execvp("sudo", ["sudo", "env", f"RINGBACK={binary}", f"JOURNAL={journal_reader()}", sys.executable, __file__, *sys.argv[1:]])
     if args.inside:
         return inside(args.checks[0], args.kills)
     ringback.binary()
+    os.environ["JOURNAL"] = journal_reader()
     names = args.checks or ["killed", *ALONE, *PLAYED]
     tally = ringback.Tally("live")
     start = lambda name: subprocess.Popen(

@@ -25,11 +25,14 @@ def missing():
 
 
 class Network:
-    def __init__(self, folder):
-        self.folder, self.running, self.space = Path(folder), [], f"ringback-{os.getpid()}"
+    """A namespace of its own, or the one that the caller is in."""
+
+    def __init__(self, folder, here=False):
+        self.folder, self.running, self.space, self.here = Path(folder), [], f"ringback-{os.getpid()}", here
 
     def __enter__(self):
-        subprocess.run(["ip", "netns", "add", self.space], check=True)
+        if not self.here:
+            subprocess.run(["ip", "netns", "add", self.space], check=True)
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("ip", "link", "add", "office", "type", "veth", "peer", "name", "nowhere")
         for end in ("office", "nowhere"):
@@ -39,6 +42,11 @@ class Network:
         return self
 
     def __exit__(self, *_):
+        self.end_peers()
+        if not self.here:
+            subprocess.run(["ip", "netns", "del", self.space], check=True)
+
+    def end_peers(self):
         for process in reversed(self.running):
             process.terminate()
         for process in self.running:
@@ -47,14 +55,16 @@ class Network:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        subprocess.run(["ip", "netns", "del", self.space], check=True)
+
+    def within(self, *command):
+        return list(map(str, command)) if self.here else ["ip", "netns", "exec", self.space, *map(str, command)]
 
     def inside(self, *command):
-        subprocess.run(["ip", "netns", "exec", self.space, *command], check=True)
+        subprocess.run(self.within(*command), check=True)
 
     def start(self, name, *command):
         with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(["ip", "netns", "exec", self.space, *map(str, command)], stdout=log, stderr=log,
+            process = subprocess.Popen(self.within(*command), stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL, cwd=self.folder)
         self.running.append(process)
         return process
@@ -83,7 +93,7 @@ class Network:
 
     def answers(self, address):
         """Whether somebody has the SIP port of an address open, and every phone has."""
-        ports = subprocess.run(["ip", "netns", "exec", self.space, "cat", "/proc/net/udp"], check=True, capture_output=True, text=True)
+        ports = subprocess.run(self.within("cat", "/proc/net/udp"), check=True, capture_output=True, text=True)
         return all(f"{reversed_hex(a)}:13C4" in ports.stdout for a in (address, *(a for a, _ in stories.PHONES.values())))
 
     def until(self, holds, what):
