@@ -47,7 +47,9 @@ fn flags_of_later_versions_are_refused_by_name() {
 
 #[test]
 fn a_tape_stands_in_place_of_captures_and_one_that_isnt_there_is_told() {
-    for args in [&["replay", "--tape", "x", "y"][..], &["replay", "--tape", "x", "--until", "1h"], &["replay"]] {
+    for args in
+        [&["replay", "--tape", "x", "y"][..], &["replay", "--tape", "x", "--until", "1h"], &["replay"]]
+    {
         assert_eq!(ringback(args).status.code(), Some(2), "{args:?}");
     }
     let done = ringback(&["replay", "--tape", "nowhere/tape.jsonl"]);

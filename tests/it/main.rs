@@ -13,4 +13,5 @@ mod restart;
 mod robust;
 mod schemas;
 mod store;
+mod tape;
 mod torture;
