@@ -6,7 +6,8 @@
 //! | none | a moment without calls, an hour later: a new one |
 //!
 //! A new tape begins with what the store kept, so the engine begins anew from that, too: what it does from then on
-//! follows from the tape alone. Without `[tape]` nothing of this happens.
+//! follows from the tape alone. One that is as old as tapes are kept ends, whatever goes on, and is deleted with the next
+//! look at the folder, each hour. Without `[tape]` nothing of this happens.
 
 use tracing::warn;
 
@@ -23,6 +24,10 @@ pub struct Tape {
     on: Option<On>,
     /// When the last one began or broke off.
     since: Timestamp,
+    /// When the last input was taken.
+    at: Timestamp,
+    /// When old tapes were looked for.
+    cleared: Timestamp,
 }
 
 struct Plan {
@@ -32,6 +37,8 @@ struct Plan {
     seed: u64,
     /// A tape is as old as this when a new one is wanted.
     lasts: Span,
+    /// It is as old as this when it may not go on.
+    keep: Span,
 }
 
 /// A tape that is written.
@@ -49,14 +56,16 @@ impl Tape {
             taps,
             seed,
             lasts: Span::from_micros(DAY.as_micros().min(taping.keep.as_micros() / 2)),
+            keep: taping.keep,
         };
-        Tape { plan: taping.map(plan), on: None, since: Timestamp::default() }
+        let never = Timestamp::default();
+        Tape { plan: taping.map(plan), on: None, since: never, at: never, cleared: never }
     }
 
     /// Begins a tape with what an engine is about to begin with. Where that fails, it is told, and nothing else.
     pub fn begin(&mut self, state: &State, at: Timestamp) {
         let Some(plan) = &self.plan else { return };
-        self.since = at;
+        (self.since, self.at, self.cleared) = (at, at, at);
         let begin = Begin { files: &plan.files, taps: &plan.taps, state, seed: plan.seed, at };
         match Recorder::start(plan.shelf.clone(), at) {
             Ok(recorder) => self.on = Some(On { encoder: Encoder::begin(&begin), recorder }),
@@ -69,6 +78,7 @@ impl Tape {
     pub fn give(&mut self, engine: &mut Engine, at: Timestamp, input: Input<'_>) {
         let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
         let taken = at.max(engine.now());
+        self.at = taken;
         let mut whole = true;
         match input {
             Input::Packet(packet) => {
@@ -79,7 +89,7 @@ impl Tape {
                     false if was_due => encoder.time(taken),
                     false => {}
                 }
-                return self.unless_broken(whole, taken);
+                return self.unless_broken(whole);
             }
             Input::Receipt(ref receipt) => encoder.receipt(taken, receipt),
             Input::NotAccepted(ref key, after) => encoder.not_accepted(taken, key, after),
@@ -87,7 +97,7 @@ impl Tape {
             Input::End => whole = false,
         }
         engine.handle(at, input);
-        self.unless_broken(whole, taken);
+        self.unless_broken(whole);
     }
 
     /// Lets time pass in the engine, and notes it where something was due.
@@ -97,9 +107,22 @@ impl Tape {
             && is_due(engine, at)
         {
             encoder.time(at);
+            self.at = at;
         }
         engine.advance(at);
         self.hand_over_all();
+        self.look_after(at);
+    }
+
+    /// Ends a tape that is too old, and has old ones deleted.
+    fn look_after(&mut self, now: Timestamp) {
+        let Some(plan) = self.plan.as_ref().filter(|_| now.since(self.cleared) >= AGAIN) else { return };
+        let (shelf, keep) = (plan.shelf.clone(), plan.keep);
+        if now.since(self.since) >= keep {
+            self.break_off("it is as old as tapes are kept");
+        }
+        self.cleared = now;
+        shelf.clear_aside(now);
     }
 
     /// An entry that the inputs so far made.
@@ -118,29 +141,24 @@ impl Tape {
     }
 
     fn hand_over_all(&mut self) {
-        if let Some(on) = &mut self.on
-            && !on.encoder.ready.is_empty()
-        {
-            on.recorder.give(std::mem::take(&mut on.encoder.ready));
+        let Some(on) = self.on.as_mut().filter(|on| !on.encoder.ready.is_empty()) else { return };
+        on.recorder.give(std::mem::take(&mut on.encoder.ready));
+        match on.recorder.standing() {
+            Standing::Fine | Standing::Long => {}
+            Standing::Full => self.break_off("it has all the room of a tape"),
+            Standing::Behind => self.break_off("the disk is too slow"),
+            // Its thread told why.
+            Standing::Failed => (self.on, self.since) = (None, self.at),
         }
     }
 
-    /// Whether it is time for a new tape; breaks off one that can't go on.
-    pub fn wants_another(&mut self, now: Timestamp) -> bool {
+    /// Whether it is time for a new tape.
+    pub fn wants_another(&self, now: Timestamp) -> bool {
         let Some(plan) = &self.plan else { return false };
         let age = now.since(self.since);
-        let Some(on) = &self.on else { return age >= AGAIN };
-        match on.recorder.standing() {
-            Standing::Fine => age >= plan.lasts,
-            Standing::Long => true,
-            Standing::Full => self.break_off(now, "it has all the room of a tape"),
-            Standing::Behind => self.break_off(now, "the disk is too slow"),
-            // Its thread told why.
-            Standing::Failed => {
-                self.on = None;
-                self.since = now;
-                false
-            }
+        match &self.on {
+            None => age >= AGAIN,
+            Some(on) => age >= plan.lasts || on.recorder.standing() == Standing::Long,
         }
     }
 
@@ -155,20 +173,18 @@ impl Tape {
         }
     }
 
-    fn unless_broken(&mut self, whole: bool, at: Timestamp) {
+    fn unless_broken(&mut self, whole: bool) {
         if !whole {
-            self.break_off(at, "an input that a tape can't hold");
+            self.break_off("an input that a tape can't hold");
         }
     }
 
-    fn break_off(&mut self, at: Timestamp, why: &str) -> bool {
-        if let Some(mut on) = self.on.take() {
-            warn!("the tape ends here: {why}; the next one begins in a moment without calls");
-            on.encoder.end(at, Some(why));
-            on.recorder.give(on.encoder.ready);
-        }
-        self.since = at;
-        false
+    fn break_off(&mut self, why: &str) {
+        let Some(mut on) = self.on.take() else { return };
+        warn!("the tape ends here: {why}; the next one begins in a moment without calls");
+        on.encoder.end(self.at, Some(why));
+        on.recorder.give(on.encoder.ready);
+        self.since = self.at;
     }
 }
 

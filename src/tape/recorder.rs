@@ -105,9 +105,7 @@ impl Recorder {
 fn write(shelf: &Shelf, at: Timestamp, from: &Receiver<Ready>, shared: &Shared) -> io::Result<()> {
     let Files { folder, mut lines, mut packets } = shelf.begin(at)?;
     info!("taped to {}", folder.display());
-    if let Err(error) = shelf.clear(at) {
-        warn!("old tapes can't be deleted: {error}; delete them by hand");
-    }
+    shelf.clear_and_tell(at);
     while let Ok(ready) = from.recv() {
         // A line never points to a packet that isn't there.
         packets.write_all(&ready.packets)?;

@@ -6,6 +6,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+
+use tracing::warn;
 
 use super::{LINES, PACKETS};
 use crate::settings::Taping;
@@ -29,6 +32,24 @@ impl Shelf {
     /// As `[tape]` wants it.
     pub fn new(taping: &Taping) -> Shelf {
         Shelf { taping: taping.clone() }
+    }
+
+    /// Deletes what is too old at `now`, or too much, without keeping the caller waiting.
+    pub fn clear_aside(self, now: Timestamp) {
+        let clear = move || self.clear_and_tell(now);
+        if let Err(error) = thread::Builder::new().name("tapes".to_owned()).spawn(clear) {
+            warn!("old tapes can't be deleted: {error}");
+        }
+    }
+
+    /// The same in the caller's own time.
+    pub(super) fn clear_and_tell(&self, now: Timestamp) {
+        match self.clear(now) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                warn!("old tapes can't be deleted: {error}; delete them by hand");
+            }
+            _ => {}
+        }
     }
 
     /// The bytes a tape may have; four of them are all there may be.
@@ -58,7 +79,7 @@ impl Shelf {
     }
 
     /// Deletes what is too old at `now`, then the oldest until there is room for one more.
-    pub(super) fn clear(&self, now: Timestamp) -> io::Result<()> {
+    fn clear(&self, now: Timestamp) -> io::Result<()> {
         let begun = name(now - self.taping.keep);
         let mut tapes = self.tapes()?;
         let old = tapes.partition_point(|(tape, _)| *tape < begun);

@@ -264,6 +264,21 @@ fn a_tape_that_is_full_ends_and_the_engine_goes_on() {
 }
 
 #[test]
+fn a_tape_as_old_as_tapes_are_kept_ends_also_while_a_call_is_up() {
+    let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
+    let mut desk = Desk::new(&scenario, folder.path());
+    desk.play(&scenario, (0, 3));
+    let now = desk.engine.now();
+    desk.tape.plan.as_mut().expect("a plan").keep = Span::from_secs(7_200);
+    (desk.tape.since, desk.tape.cleared) = (now - Span::from_secs(7_199), now);
+    desk.tape.advance(&mut desk.engine, now + Span::from_secs(2));
+    assert!(desk.tape.on.is_some());
+    desk.tape.cleared = now - AGAIN;
+    desk.tape.advance(&mut desk.engine, now + Span::from_secs(3));
+    assert!(desk.tape.on.is_none());
+}
+
+#[test]
 fn without_a_configuration_for_it_nothing_is_taped() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut tape = Tape::new(None, (Vec::new(), Vec::new()), SEED);
