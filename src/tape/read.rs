@@ -129,6 +129,7 @@ impl Tape {
     ///
     /// # Errors
     /// The line isn't as it must be, or points to a packet that isn't there. Nothing is read after that.
+    #[allow(clippy::should_implement_trait, reason = "packets are lent until the next is asked for")]
     pub fn next(&mut self) -> Result<Option<Taken<'_>>, TapeError> {
         let line = match self.first.take() {
             Some(line) => Some(line),
