@@ -62,7 +62,8 @@ fn configured(tape: &Tape, args: &ReplayArgs) -> Result<Settings, ExitCode> {
 
 /// Tells how it went; true if all of the tape was read and its own configuration gave its journal.
 fn told(tape: &Tape, played: &Played, args: &ReplayArgs) -> bool {
-    let name = show::clean(&tape.path().display().to_string());
+    let path = tape.path().display().to_string();
+    let name = show::clean(&path);
     let as_it_was = args.config.is_none() && args.profile.is_none();
     if let Some(damage) = &played.damage {
         eprintln!("ringback: {}; what is before it was played", show::clean(&damage.to_string()));
