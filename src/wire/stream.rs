@@ -57,7 +57,7 @@ impl Stream {
     }
 }
 
-/// All words at once: a hasher takes one long write in a fraction of the time of five short ones.
+/// All words at once: a hasher takes one long write sooner than five short ones.
 impl Hash for Stream {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut bytes = [0; 40];
