@@ -261,7 +261,7 @@ impl Engine {
     }
 
     /// Passes on what the calls have to tell: to the journal, and to follow-up.
-    #[inline]
+    #[inline(always)]
     fn tell(&mut self) {
         if self.calls.has_told() {
             self.tell_all();
