@@ -71,13 +71,20 @@ impl<'a> Iterator for Lines<'a> {
 /// Shows each logical line from `start` on and where it begins, until the blank line; tells where that ends, if there is
 /// one. The byte behind a line tells whether it goes on, and then is the first one of the next.
 #[inline(always)]
-pub(super) fn walk<'a>(
+pub(super) fn walk<'a>(bytes: &'a [u8], start: usize, show: impl FnMut(usize, &'a [u8])) -> Option<usize> {
+    walk_on(bytes, LineEnds::new(bytes, start), start, show)
+}
+
+/// The same, where the search for line ends has come to `start` already.
+#[inline(always)]
+pub(super) fn walk_on<'a>(
     bytes: &'a [u8],
+    line_ends: LineEnds<'a>,
     start: usize,
     mut show: impl FnMut(usize, &'a [u8]),
 ) -> Option<usize> {
     let (mut at, mut first) = (start, bytes.get(start).copied().unwrap_or(0));
-    for end in LineEnds::new(bytes, start) {
+    for end in line_ends {
         let line = bytes.get(at..end)?;
         if matches!(first, b'\r' | b'\n') && matches!(line, [b'\n'] | [b'\r', b'\n']) {
             return Some(end);
@@ -155,8 +162,12 @@ pub(super) fn split_header(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// One more Content-Length beside what was read before: equal ones are as good as one.
+#[inline]
 pub(super) fn merge_length(before: Option<Result<usize, Bad>>, value: &[u8]) -> Result<usize, Bad> {
-    let length = number(trim(value)).ok_or(Bad)?;
+    let length = match value {
+        [b' ', digit @ b'0'..=b'9', b'\r', b'\n'] => usize::from(digit - b'0'),
+        _ => number(trim(value)).ok_or(Bad)?,
+    };
     match before {
         Some(Ok(first)) if first != length => Err(Bad),
         Some(Err(bad)) => Err(bad),
@@ -253,7 +264,7 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 }
 
 #[inline]
-fn trim_line_end(line: &[u8]) -> &[u8] {
+pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }

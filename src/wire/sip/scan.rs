@@ -5,13 +5,14 @@ use std::cell::OnceCell;
 
 use super::fault::Faults;
 use super::lines::{
-    Bad, cut, first_line, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, walk,
+    Bad, cut, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end, walk_on,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
 use super::name::HeaderName;
 use super::start::{self, Refusal, StartLine};
 use crate::limits;
+use crate::wire::find::LineEnds;
 
 /// What a pass over the headers found.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +39,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     if bytes.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | 0)) {
         return Err(Refusal::Keepalive);
     }
-    let (first, rest) = first_line(bytes);
-    let (start, faults) = start::read(first)?;
+    let mut line_ends = LineEnds::new(bytes, 0);
+    let first = line_ends.next().unwrap_or_default();
+    let (start, faults) = start::read(trim_line_end(cut(bytes, first).0))?;
     let mut scan = Scan::new(faults);
-    let head = scan.head(bytes, bytes.len() - rest.len());
+    let head = scan.head(bytes, line_ends, first);
     if scan.lines == 0 {
         return Err(Refusal::NoHeaders);
     }
@@ -89,11 +91,11 @@ impl<'a> Scan<'a> {
         Scan { keys: [&[]; 4], via: &[], content_type: &[], initials: 0, lines: 0, faults }
     }
 
-    /// Reads the header lines from `start` on.
+    /// Reads the header lines from `start` on, to which the search for line ends has come.
     #[inline]
-    fn head(&mut self, bytes: &'a [u8], start: usize) -> Head {
+    fn head(&mut self, bytes: &'a [u8], line_ends: LineEnds<'a>, start: usize) -> Head {
         let (mut read, mut length) = (start, None);
-        let whole = walk(bytes, start, |at, line| {
+        let whole = walk_on(bytes, line_ends, start, |at, line| {
             if usize::from(self.lines) < limits::HEADERS {
                 self.lines += 1;
                 self.line(line, &mut length);
