@@ -63,7 +63,7 @@ impl<'a> Keys<'a> {
         Some(Keys {
             leg: leg(keyer, call, from_tag),
             call,
-            hop: keyer.fingerprint(&[sent_by, branch, &cseq.to_be_bytes()]),
+            hop: keyer.fingerprint(u64::from(cseq), [sent_by, branch]),
             cseq,
             call_id,
             from_tag,
@@ -84,7 +84,7 @@ pub fn leg_key(keyer: &Keyer, call_id: &[u8], from_tag: &[u8]) -> Key {
 
 /// A leg by its Call-ID and its caller's tag: within one Call-ID tags need only be told apart.
 fn leg(keyer: &Keyer, call: Key, tag: &[u8]) -> Key {
-    call.with(LEG, Key::of_fingerprint(keyer.fingerprint(&[tag])))
+    call.with(LEG, Key::of_fingerprint(keyer.fingerprint(0, [tag])))
 }
 
 impl Heard<'_> {
@@ -156,11 +156,8 @@ fn climb(leg: &mut Leg, heard: &Heard<'_>) -> bool {
     leg.ladder.push(Rung {
         at: datagram.at,
         frame: datagram.frame.n,
-        fingerprint: keyer.fingerprint(&[
-            &[method as u8],
-            &keys.hop.to_be_bytes(),
-            keys.to_tag.unwrap_or_default(),
-        ]),
+        fingerprint: keyer
+            .fingerprint(u64::from(keys.hop) << 8 | method as u64, [keys.to_tag.unwrap_or_default()]),
         label: message.status().map_or(Label::Request(method), Label::Status),
         src: datagram.src.ip(),
         dst: datagram.dst.ip(),

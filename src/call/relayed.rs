@@ -88,7 +88,7 @@ impl Relayed {
 
     /// Hears a packet of a call that is compared; tells which two calls it shows to be one.
     pub fn hear(&mut self, serial: u64, packet: &RtpPacket<'_>, keyer: &Keyer) -> Option<Relay> {
-        let mark = keyer.fingerprint(&[&[packet.kind], packet.payload]);
+        let mark = keyer.fingerprint(u64::from(packet.kind), [packet.payload]);
         let at = self.candidates.iter().position(|candidate| candidate.serial == serial)?;
         let is_new = self.candidates.get_mut(at)?.stream(packet.ssrc)?.push(mark);
         let shows = |candidate: &Candidate| candidate.shown(packet.ssrc).is_some();
