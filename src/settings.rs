@@ -38,6 +38,10 @@ pub struct Settings {
     pub store: Option<std::path::PathBuf>,
     /// `[tape]`; none: nothing is taped.
     pub tape: Option<Taping>,
+    /// `[control] socket`; none: beside the store.
+    pub control: Option<std::path::PathBuf>,
+    /// `[metrics] listen`; none: figures aren't told.
+    pub metrics: Option<std::net::SocketAddr>,
     /// `[[tap]]`, in file order.
     pub taps: Vec<Tap>,
     /// `[[line]]`, in file order.

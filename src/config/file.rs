@@ -39,6 +39,8 @@ pub(super) struct File {
     pub site: Sub<Site>,
     pub store: Sub<Store>,
     pub tape: Sub<Tape>,
+    pub control: Sub<Control>,
+    pub metrics: Sub<Metrics>,
     pub pbx: Sub<Pbx>,
     pub tap: Many<Tap>,
     pub line: Many<Line>,
@@ -72,6 +74,18 @@ pub(super) struct Tape {
     pub folder: Text,
     pub keep: Text,
     pub max_mb: Whole,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub socket: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub listen: Text,
 }
 
 #[derive(Debug, Shape)]

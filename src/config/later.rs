@@ -22,7 +22,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "mail",
             "export",
             "voicemail",
-            "metrics",
             "log",
             "web",
             "uas",

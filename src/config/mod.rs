@@ -11,6 +11,7 @@ mod file;
 mod later;
 mod line;
 mod links;
+mod operate;
 mod outreach;
 mod pbx;
 pub mod profile;

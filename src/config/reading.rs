@@ -76,6 +76,8 @@ impl<'p> Reading<'p> {
         self.one("site", file.site, Self::site);
         self.one("store", file.store, Self::store);
         self.one("tape", file.tape, Self::tape);
+        self.one("control", file.control, Self::control);
+        self.one("metrics", file.metrics, Self::metrics);
         if let Some(pbx) = file.pbx {
             self.pbx(pbx.into_inner().0);
         }

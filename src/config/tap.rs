@@ -93,7 +93,7 @@ impl Reading<'_> {
     fn hep_tap(&mut self, here: &Here, tap: file::Tap) -> (String, Option<TapKind>) {
         let listen = self.needed(here, "listen", tap.listen, "\"127.0.0.1:9060\"");
         let at = listen.as_ref().map(|listen| self.spot(listen)).unwrap_or(here.spot);
-        let listen = self.optional("listen", listen, socket);
+        let listen = self.optional("listen", listen, |text| listener(text, PORT));
         let allow = tap.allow.as_ref().map(|list| self.meanings("allow", list.get_ref(), net));
         let key_file = self.optional("key_file", tap.key_file, value::text);
         let Some(listen) = listen else { return (String::new(), None) };
@@ -148,18 +148,19 @@ fn interface(text: &str) -> Result<String, Wrong> {
     }
 }
 
-/// An address and a port to listen at.
-fn socket(text: &str) -> Result<SocketAddr, Wrong> {
+/// An address and a port to listen at; `port` is the usual one.
+pub(super) fn listener(text: &str, port: u16) -> Result<SocketAddr, Wrong> {
     text.parse().map_err(|_| {
-        let meant = meant(text).unwrap_or_else(|| "an address and a port, as 127.0.0.1:9060".to_owned());
+        let meant =
+            meant(text, port).unwrap_or_else(|| format!("an address and a port, as 127.0.0.1:{port}"));
         format!("`{text}` is not an address with a port; write {meant}")
     })
 }
 
 /// What was meant by a port or an address alone, or by a name.
-fn meant(text: &str) -> Option<String> {
+fn meant(text: &str, usual: u16) -> Option<String> {
     if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
-        return Some(SocketAddr::new(ip, 9_060).to_string());
+        return Some(SocketAddr::new(ip, usual).to_string());
     }
     let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
     let port: u16 = port.trim().parse().ok()?;
@@ -170,6 +171,9 @@ fn meant(text: &str) -> Option<String> {
     }
 }
 
+/// Where agents send HEP to.
+const PORT: u16 = 9_060;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn an_address_with_a_port_is_taken_and_others_are_told_right() {
         for text in ["127.0.0.1:9060", "[::1]:9060", "0.0.0.0:1"] {
-            assert!(socket(text).is_ok(), "{text}");
+            assert!(listener(text, PORT).is_ok(), "{text}");
         }
         for (text, instead) in [
             ("9060", "write 127.0.0.1:9060"),
@@ -190,7 +194,7 @@ mod tests {
             ("10.0.0.5:99999", "as 127.0.0.1:9060"),
             ("", "as 127.0.0.1:9060"),
         ] {
-            let wrong = socket(text).expect_err(text);
+            let wrong = listener(text, PORT).expect_err(text);
             assert!(wrong.ends_with(instead), "{wrong}");
         }
     }
