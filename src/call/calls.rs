@@ -116,6 +116,14 @@ impl Calls {
         }
     }
 
+    /// Judges by another configuration from here on; calls that are open go on, and what was seen of them stays.
+    pub fn reconfigure(&mut self, settings: &Settings) {
+        self.office = Office::new(settings);
+        self.ears.judge_by(&settings.pbx.judge);
+        self.mailboxes.read_by(settings.pbx.profile.has(Quirk::MwiWithoutCount));
+        self.followed |= !settings.lines.is_empty();
+    }
+
     /// Names the taps, in the order of their ids.
     pub fn name_taps(&mut self, taps: Vec<Arc<str>>) {
         self.taps = taps;
@@ -124,6 +132,8 @@ impl Calls {
     /// Goes on with the calls that were open when an earlier run ended, and from now on notes which calls change.
     pub fn resume(&mut self, rows: Vec<event::OpenCall>, now: Timestamp) {
         self.changed = Some(Vec::new());
+        // Lines may come with another configuration: who is on the phone then must be known.
+        self.followed = true;
         let seen = self.resumed.take_in(rows, &self.keyer, now);
         self.told.extend(seen.into_iter().filter(|_| self.followed).map(Told::Seen));
     }
@@ -147,6 +157,11 @@ impl Calls {
         if let Some(changed) = &mut self.changed {
             changed.push(call);
         }
+    }
+
+    /// How many calls are in sight.
+    pub fn open(&self) -> usize {
+        self.tracked.len()
     }
 
     /// What was counted so far.

@@ -15,6 +15,7 @@ use crate::call::join::media_key;
 use crate::call::outcome::{self, Case};
 use crate::event::heard::Heard;
 use crate::event::{Direction, Role};
+use crate::settings::Judge;
 use crate::time::Timestamp;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::{Codec, RtpPacket};
@@ -31,6 +32,9 @@ pub trait Ears: fmt::Debug + Send {
 
     /// Forgets what was heard of a call.
     fn forget(&mut self, call: u32);
+
+    /// Judges by other measures from here on: what is begun to be heard after this.
+    fn judge_by(&mut self, judge: &Judge);
 }
 
 /// One packet of a leg that is listened to.

@@ -51,6 +51,11 @@ struct Expected {
 }
 
 impl Tracked {
+    /// How many calls there are.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     /// The call in a place, if there is one.
     pub fn get(&self, call: u32) -> Option<&OpenCall> {
         self.calls.get(call as usize)

@@ -44,6 +44,11 @@ impl Mailboxes {
         Mailboxes { without_count, ..Mailboxes::default() }
     }
 
+    /// Reads notices as another make sends them.
+    pub fn read_by(&mut self, without_count: bool) {
+        self.without_count = without_count;
+    }
+
     /// Whether notices are seen here at all.
     pub fn any(&self) -> bool {
         !self.known.is_empty()

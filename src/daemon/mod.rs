@@ -302,6 +302,7 @@ fn told(entry: &JournalEntry) {
         Event::Message(message) => info!("text {}: {}", message.key, message.state.word()),
         Event::Review(review) => info!("call {}: to be reviewed, {}", review.call, review.reason),
         Event::Task(task) => info!("task {}", task.key),
+        Event::TaskDone(done) => info!("task {}: done", done.key),
         Event::CaseOpened(_) | Event::CaseClosed(_) | Event::Decision(_) => {}
     }
 }

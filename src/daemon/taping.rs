@@ -94,7 +94,7 @@ impl Tape {
             Input::Receipt(ref receipt) => encoder.receipt(taken, receipt),
             Input::NotAccepted(ref key, after) => encoder.not_accepted(taken, key, after),
             Input::Drops(count) => encoder.drops(taken, count),
-            Input::End => whole = false,
+            Input::Settings(_) | Input::Operator(_) | Input::End => whole = false,
         }
         engine.handle(at, input);
         self.unless_broken(whole);

@@ -52,6 +52,10 @@ impl call::Ears for Ears {
     fn forget(&mut self, call: u32) {
         self.listening.remove(&call);
     }
+
+    fn judge_by(&mut self, judge: &Judge) {
+        self.params = Params { min_message: judge.min_message };
+    }
 }
 
 impl Listening {

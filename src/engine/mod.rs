@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::call::{Calls, Told};
-use crate::event::{CallKey, CallPhase, Event, JournalEntry, Message, OpenCall, Receipt, State};
+use crate::event::{CallKey, CallPhase, Event, JournalEntry, Message, OpenCall, Operator, Receipt, State};
 use crate::flow::{Flow, Piece};
 use crate::media::Streams;
 use crate::outreach::Followup;
@@ -41,6 +41,10 @@ pub enum Input<'a> {
     NotAccepted(String, Span),
     /// A tap lost so many packets.
     Drops(u64),
+    /// Another configuration, to go on with; which taps there are it can't change.
+    Settings(&'a Settings),
+    /// What a person asks for.
+    Operator(Operator),
     /// There is no more input: what is still open is judged by what is known.
     End,
 }
@@ -55,6 +59,17 @@ pub enum Output {
     /// Nobody knows whether the gateway has this message: it is to be asked. The answer comes back as a receipt, or as
     /// `NotAccepted`.
     LookUp(Box<Message>),
+}
+
+/// How much an engine holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls that are followed.
+    pub open_calls: usize,
+    /// Cases, open ones and those that may still hear of a text.
+    pub cases: usize,
+    /// Steps and ends of cases that are due at some time.
+    pub deadlines: usize,
 }
 
 /// The engine.
@@ -146,6 +161,8 @@ impl Engine {
                 self.summary.drops = self.summary.drops.saturating_add(count);
                 self.calls.lose();
             }
+            Input::Settings(settings) => self.reconfigure(settings),
+            Input::Operator(act) => self.obey(act),
             Input::End => self.end(),
         }
         self.look_ahead();
@@ -235,6 +252,12 @@ impl Engine {
         summary
     }
 
+    /// How much it holds now.
+    pub fn load(&self) -> Load {
+        let (cases, deadlines) = self.followup.load();
+        Load { open_calls: self.calls.open(), cases, deadlines }
+    }
+
     fn packet(&mut self, packet: &Packet<'_>, is_late: bool) {
         self.summary.late += u64::from(is_late);
         self.summary.saw(packet.at);
@@ -249,6 +272,22 @@ impl Engine {
         flow.push(&packet, &mut |piece| *used |= take(calls, media, piece));
         *used |= flow.has_kept();
         self.tell();
+    }
+
+    fn reconfigure(&mut self, settings: &Settings) {
+        self.lines.clone_from(&settings.lines);
+        self.summary.move_to(&settings.site);
+        self.calls.reconfigure(settings);
+        self.followup.reconfigure(settings);
+    }
+
+    fn obey(&mut self, act: Operator) {
+        match act {
+            Operator::OptOut(party) => self.followup.opt_out(&party),
+            Operator::OptIn(party) => self.followup.opt_in(&party),
+            Operator::Erase(party) => self.followed(|followup, now, out| followup.erase(&party, now, out)),
+            Operator::TaskDone(done) => self.journal(self.now, Event::TaskDone(done)),
+        }
     }
 
     fn end(&mut self) {

@@ -65,8 +65,14 @@ pub struct DamageNote {
 
 impl Summary {
     pub(super) fn of_site(site: &Site) -> Summary {
+        let mut summary = Summary::default();
+        summary.move_to(site);
+        summary
+    }
+
+    pub(super) fn move_to(&mut self, site: &Site) {
         let named = site.tz.iana_name().filter(|_| site.tz != TimeZone::UTC);
-        Summary { zone: named.map(str::to_owned), ..Summary::default() }
+        self.zone = named.map(str::to_owned);
     }
 
     /// Adds the places where captures couldn't be read: the capture, the byte offset, what is wrong.

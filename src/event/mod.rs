@@ -20,7 +20,9 @@ pub use call::{
     VoicemailMessage,
 };
 pub use kept::{KeptCase, OpenCall, OptOuts, State};
-pub use outreach::{CaseClosed, CaseOpened, Decision, GateAnswer, Message, Receipt, Review, Task};
+pub use outreach::{
+    CaseClosed, CaseOpened, Decision, GateAnswer, Message, Operator, Receipt, Review, Task, TaskDone,
+};
 pub use words::{Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, Role};
 
 /// What happened, for the journal.
@@ -35,6 +37,7 @@ pub enum Event {
     Message(Box<Message>),
     Task(Task),
     Review(Review),
+    TaskDone(TaskDone),
 }
 
 /// One line of the journal.

@@ -118,6 +118,29 @@ pub struct Task {
     pub why: Option<Cow<'static, str>>,
 }
 
+/// A person's word that a task is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskDone {
+    /// The task's key.
+    pub key: String,
+    /// Its case.
+    pub case: String,
+}
+
+/// What people change in a running engine. What must outlive it is the store's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// No texts to this party.
+    OptOut(Party),
+    /// This party wants texts again.
+    OptIn(Party),
+    /// Who this is, is to be forgotten; the store forgets it after what this brings.
+    Erase(Party),
+    /// A task is done.
+    TaskDone(TaskDone),
+}
+
 /// Something no machine may decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Review {

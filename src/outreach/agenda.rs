@@ -42,7 +42,6 @@ impl Agenda {
         self.due.remove(&slot);
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.due.len()
     }

@@ -124,6 +124,12 @@ impl Cases {
         self.by_party.get(party).copied()
     }
 
+    /// All cases of a caller that are kept.
+    pub(super) fn all_of(&self, party: &Party) -> Vec<CaseNo> {
+        let of = |case: &Case| case.party.as_ref() == Some(party);
+        self.cases.iter().filter(|(_, case)| of(case)).map(|(no, _)| *no).collect()
+    }
+
     pub(super) fn name_message(&mut self, key: String, no: CaseNo, step: usize) {
         self.by_key.insert(key, (no, step));
     }

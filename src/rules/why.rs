@@ -17,6 +17,7 @@ pub enum Why {
     CalledBack,
     Capped,
     Disabled,
+    Erased,
     Foreign,
     GatewayFailed,
     GatewayUnknown,
@@ -71,6 +72,7 @@ impl Why {
             Why::CalledBack => ("called_back", "Somebody called this number back and it was answered."),
             Why::Capped => ("capped", "This number already got as many texts as caps.per_number allows."),
             Why::Disabled => ("disabled", "The step is switched off (enabled = false)."),
+            Why::Erased => ("erased", "The caller's number was erased by an operator."),
             Why::Foreign => ("foreign", "The number isn't of the site's country."),
             Why::GatewayFailed => ("gateway_failed", "The gateway did not deliver the text."),
             Why::GatewayUnknown => {
@@ -109,13 +111,14 @@ impl Why {
     }
 
     /// Every reason, in the order of the codes.
-    pub const ALL: [Why; 31] = [
+    pub const ALL: [Why; 32] = [
         Why::Absorbed,
         Why::Answered,
         Why::CallInProgress,
         Why::CalledBack,
         Why::Capped,
         Why::Disabled,
+        Why::Erased,
         Why::Foreign,
         Why::GatewayFailed,
         Why::GatewayUnknown,

@@ -33,13 +33,15 @@ pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Res
         )?,
         Event::Message(message) => message_said(db, n, message)?,
         Event::Task(task) => {
-            put(db, "INSERT OR REPLACE INTO tasks VALUES (?1, ?2, ?3)", (&task.key, n, &task.case))?;
+            let row = (&task.key, n, &task.case);
+            put(db, "INSERT OR REPLACE INTO tasks (key, n, case_id) VALUES (?1, ?2, ?3)", row)?;
         }
         Event::Review(review) => put(
             db,
             "INSERT OR REPLACE INTO reviews VALUES (?1, ?2, ?3)",
             (n, &review.case, review.call.to_string()),
         )?,
+        Event::TaskDone(done) => put(db, "UPDATE tasks SET done = ?2 WHERE key = ?1", (&done.key, n))?,
     }
     Ok(())
 }

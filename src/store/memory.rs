@@ -125,6 +125,7 @@ fn case_of(event: &Event) -> Option<&str> {
         Event::Message(message) => Some(&message.case),
         Event::Task(task) => Some(&task.case),
         Event::Review(review) => Some(&review.case),
+        Event::TaskDone(done) => Some(&done.case),
     }
 }
 
@@ -176,7 +177,7 @@ impl<'a> Fold<'a> {
                     self.case(&message.case).for_each(|case| case.last = case.last.max(sent));
                 }
             }
-            Event::Decision(_) | Event::Task(_) | Event::Review(_) => {}
+            Event::Decision(_) | Event::Task(_) | Event::Review(_) | Event::TaskDone(_) => {}
         }
     }
 

@@ -38,6 +38,8 @@ CREATE TABLE open_calls (call TEXT NOT NULL, leg INTEGER NOT NULL, body TEXT NOT
     PRIMARY KEY (call, leg)) WITHOUT ROWID;
 CREATE TABLE opt_outs (hash BLOB PRIMARY KEY, key INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+", "
+ALTER TABLE tasks ADD COLUMN done INTEGER;
 "];
 
 /// The version of a store, or why it isn't one that can be read here.

@@ -96,7 +96,7 @@ impl Veil<'_> {
                 let about = self.person_of(&task.case)?;
                 self.text(data, "title", about)?;
             }
-            Event::CaseClosed(_) | Event::Decision(_) | Event::Review(_) => {}
+            Event::CaseClosed(_) | Event::Decision(_) | Event::Review(_) | Event::TaskDone(_) => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ringback::config;
 use ringback::engine::{Engine, Input, Output};
-use ringback::event::{Confidence, Event, JournalEntry, MessageState, Outcome, Receipt, State};
+use ringback::event::{Confidence, Event, JournalEntry, MessageState, Operator, Outcome, Receipt, State};
 use ringback::phone::{Number, Party};
 use ringback::settings::Settings;
 use ringback::source::{self, Merge, PacketSource};
@@ -85,6 +85,12 @@ impl Machine {
         let state = self.store.load().expect("a state");
         self.engine = Engine::restore(&self.settings, state, 2, now);
         self.commit();
+    }
+
+    /// The configuration is read anew.
+    fn reload(&mut self) {
+        let settings = self.settings.clone();
+        self.tell(Input::Settings(&settings));
     }
 
     fn states(&self) -> Vec<MessageState> {
@@ -274,4 +280,86 @@ fn a_case_of_an_earlier_run_closes_once_it_was_quiet_for_a_day() {
     assert_eq!(plan(&machine), 1);
     machine.restart(machine.engine.now());
     assert!(machine.engine.deadline().is_some());
+}
+
+#[test]
+fn another_configuration_lets_what_runs_go_on() {
+    let mut machine = Machine::new("caller-cancels");
+    let rings = machine.play("caller-cancels", 0, 3);
+    let deadline = machine.engine.deadline();
+    machine.settings.sequences[0].steps[0].after = HOUR;
+    machine.reload();
+    assert_eq!(machine.engine.deadline(), deadline);
+    let ended = machine.play("caller-cancels", 3, ALL);
+    assert!(ended > rings);
+    assert_eq!(machine.calls(), [(Outcome::Abandoned, true, Confidence::High)]);
+    // The call is followed up as the new file says; the file after that is too late for it.
+    machine.settings.sequences.clear();
+    machine.reload();
+    machine.pass(ended + HOUR - MINUTE);
+    assert_eq!(machine.submitted, [""; 0]);
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.submitted.len(), 1);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+}
+
+#[test]
+fn another_configuration_decides_whether_a_text_that_waits_may_leave() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.settings.consent.sign_off = None;
+    machine.reload();
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+}
+
+#[test]
+fn lines_that_come_with_another_configuration_know_who_is_on_the_phone() {
+    let mut machine = Machine::new("caller-cancels");
+    let lines = std::mem::take(&mut machine.settings.lines);
+    machine.reload();
+    machine.play("caller-cancels", 0, 3);
+    machine.settings.lines = lines;
+    machine.reload();
+    let ended = machine.play("caller-cancels", 3, ALL);
+    machine.pass(ended + MINUTE);
+    assert_eq!(machine.submitted.len(), 1);
+    let mut none = Machine::new("caller-cancels");
+    none.settings.lines.clear();
+    none.reload();
+    let ended = none.play("caller-cancels", 0, ALL);
+    none.pass(ended + HOUR);
+    assert_eq!((none.calls().len(), none.entries.len()), (1, 1));
+}
+
+fn caller() -> Party {
+    Party::Number(Number::parse("+13125550145").expect("a number"))
+}
+
+#[test]
+fn who_opts_out_while_a_text_waits_is_not_texted_until_they_opt_in() {
+    for (opts_in, submitted) in [(false, 0), (true, 1)] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.tell(Input::Operator(Operator::OptOut(caller())));
+        if opts_in {
+            machine.tell(Input::Operator(Operator::OptIn(caller())));
+        }
+        machine.pass(ended + HOUR);
+        assert_eq!(machine.submitted.len(), submitted);
+    }
+}
+
+#[test]
+fn who_is_erased_is_forgotten_and_a_new_call_opens_a_new_case() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    assert_eq!((machine.engine.load().cases, machine.engine.load().deadlines), (1, 3));
+    machine.tell(Input::Operator(Operator::Erase(caller())));
+    assert_eq!((machine.engine.load().cases, machine.engine.load().deadlines), (0, 0));
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Cancelled]);
+    let written = machine.entries.len();
+    machine.pass(ended + HOUR);
+    assert_eq!((machine.submitted.len(), machine.entries.len()), (0, written));
 }

@@ -10,6 +10,7 @@
 //! A case without a call or text for 24 hours closes as `quiet`; what its sequence still plans stays planned
 //! until somebody speaks with the caller or a later miss opens a new case.
 
+mod operator;
 mod restore;
 mod steps;
 #[cfg(test)]
@@ -55,7 +56,7 @@ pub struct Followup {
 }
 
 impl Followup {
-    /// Without lines in the settings nothing is ever planned.
+    /// While the settings have no line, nothing new is planned.
     pub fn new(settings: &Settings) -> Followup {
         Followup {
             settings: Arc::new(settings.clone()),
@@ -70,9 +71,6 @@ impl Followup {
 
     /// Takes a phase of a call.
     pub fn call_seen(&mut self, seen: &CallSeen, out: &mut Events) {
-        if self.settings.lines.is_empty() {
-            return;
-        }
         let settings = Arc::clone(&self.settings);
         self.touch(seen);
         let off_the_phone = match &seen.phase {
@@ -152,6 +150,7 @@ impl Followup {
         match decide::standing(seen.direction, verdict) {
             Standing::Nothing => {}
             Standing::Talked(why) => self.resolve(seen, verdict, why, out),
+            Standing::Missed | Standing::Uncertain if self.settings.lines.is_empty() => {}
             Standing::Missed if self.running(seen).is_some() => self.absorb(seen, (verdict, calls), out),
             Standing::Missed | Standing::Uncertain => self.follow(seen, verdict, calls, out),
         }
