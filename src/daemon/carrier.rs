@@ -61,7 +61,10 @@ impl Carrier {
     /// What the store's thread tells goes here.
     pub fn news(&self) -> impl FnMut(News) + Send + 'static {
         let post = self.post.clone();
-        move |news| drop(post.send(Post::News(news)))
+        move |news| match news {
+            News::Writing(_) | News::Written => {}
+            news => drop(post.send(Post::News(news))),
+        }
     }
 
     /// Hands a text over once entry `n` is durable.
@@ -120,6 +123,7 @@ impl Hand {
 
     fn hear(&mut self, news: News) {
         match news {
+            News::Writing(_) | News::Written => {}
             News::Durable(n) => self.durable = self.durable.max(n),
             News::Degraded(why) => {
                 error!("the store can't be written: {why}; texts wait");

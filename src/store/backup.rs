@@ -6,6 +6,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -18,6 +19,8 @@ use super::{load, sqlite};
 pub fn back_up(place: &Place) -> Result<PathBuf, StoreError> {
     let failed = |error| StoreError::file(&place.backups, &error);
     DirBuilder::new().recursive(true).mode(0o700).create(&place.backups).map_err(failed)?;
+    // Two at a time would write the same file.
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let store = sqlite::connect_to_read(&place.path)?;
     let last = load::newest(&store)?.map_or(0, |(n, _)| n);
     let whole = place.backup(last);
@@ -34,6 +37,8 @@ pub fn back_up(place: &Place) -> Result<PathBuf, StoreError> {
     }
     Ok(whole)
 }
+
+static ONE: Mutex<()> = Mutex::new(());
 
 fn copy(store: &Connection, to: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

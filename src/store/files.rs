@@ -11,7 +11,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -69,6 +69,23 @@ impl Place {
     pub(super) fn damaged(&self) -> Vec<PathBuf> {
         let start = format!("{}.damaged-", self.name());
         files_of(self.folder(), |name| name.starts_with(&start))
+    }
+
+    /// Gives what was made here to whom the folder belongs: root, who writes while the service doesn't run, would leave
+    /// files that the service can't read.
+    pub fn give_back(&self) -> Result<(), StoreError> {
+        let owner = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid()));
+        let failed = |error: io::Error| StoreError::file(self.folder(), &error);
+        let (uid, gid) = owner(self.folder()).map_err(failed)?;
+        let name = self.name();
+        let ours = files_of(self.folder(), |file| file.starts_with(&name)).into_iter();
+        let backups = self.backups.is_dir().then(|| self.backups.clone());
+        for path in ours.chain(backups).chain(self.backups()) {
+            if owner(&path).is_ok_and(|(now, _)| now != uid) {
+                chown(&path, Some(uid), Some(gid)).map_err(|error| StoreError::file(&path, &error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Renames the database out of the way; returns its name from then on, none if it isn't there.

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::error::StoreError;
+use super::files::{self, Place};
 use super::{check, load, rows, schema, sqlite};
-use crate::event::JournalEntry;
+use crate::event::{Event, JournalEntry, Message, OptOuts, Review, Task};
+use crate::phone::Party;
+use crate::time::Timestamp;
 
 /// A store that is only read.
 #[derive(Debug)]
@@ -46,6 +49,87 @@ impl Reader {
     /// It is damaged: where.
     pub fn check(&self) -> Result<(), StoreError> {
         check::contents(&self.db, check::Depth::Quick)
+    }
+
+    /// Every text in its last state, in the order of the journal; `tell` says whether to go on.
+    pub fn messages(&self, mut tell: impl FnMut(Message) -> bool) -> Result<(), StoreError> {
+        self.each("SELECT n FROM messages ORDER BY n", |entry| match entry.event {
+            Event::Message(message) => tell(*message),
+            _ => true,
+        })
+    }
+
+    /// The text with this key, in its last state.
+    pub fn message(&self, key: &str) -> Result<Option<Message>, StoreError> {
+        let entry = self.pointed_to("SELECT n FROM messages WHERE key = ?1", key)?;
+        Ok(entry.and_then(|entry| match entry.event {
+            Event::Message(message) => Some(*message),
+            _ => None,
+        }))
+    }
+
+    /// Every task and whether it is done: those that are, then the others, each in the order of the journal; `tell` says whether to go on.
+    pub fn tasks(&self, mut tell: impl FnMut(Task, bool) -> bool) -> Result<(), StoreError> {
+        for (sql, done) in [
+            ("SELECT n FROM tasks WHERE done IS NOT NULL ORDER BY n", true),
+            ("SELECT n FROM tasks WHERE done IS NULL ORDER BY n", false),
+        ] {
+            self.each(sql, |entry| match entry.event {
+                Event::Task(task) => tell(task, done),
+                _ => true,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The task with this key, and whether it is done.
+    pub fn task(&self, key: &str) -> Result<Option<(Task, bool)>, StoreError> {
+        let entry = self.pointed_to("SELECT n FROM tasks WHERE key = ?1", key)?;
+        let open = self.pointed_to("SELECT n FROM tasks WHERE key = ?1 AND done IS NULL", key)?;
+        Ok(entry.and_then(|entry| match entry.event {
+            Event::Task(task) => Some((task, open.is_none())),
+            _ => None,
+        }))
+    }
+
+    /// Everything left to people, in the order of the journal, with its time; `tell` says whether to go on.
+    pub fn reviews(&self, mut tell: impl FnMut(Timestamp, Review) -> bool) -> Result<(), StoreError> {
+        self.each("SELECT n FROM reviews ORDER BY n", |entry| match entry.event {
+            Event::Review(review) => tell(entry.at, review),
+            _ => true,
+        })
+    }
+
+    /// How many parties opted out, and whether `party` is among them: no number is kept, only whether one is known.
+    /// `place` is where the store is, with the key of its hashes.
+    pub fn opt_outs(&self, place: &Place, party: Option<&Party>) -> Result<(u64, bool), StoreError> {
+        let count: i64 = self.db.query_row("SELECT count(*) FROM opt_outs", [], |row| row.get(0))?;
+        let Some(party) = party else { return Ok((u64::try_from(count).unwrap_or(0), false)) };
+        if !place.beside(".key").exists() {
+            return Ok((u64::try_from(count).unwrap_or(0), false));
+        }
+        let hash = OptOuts::new(files::key(place)?.0).hash(party);
+        let mut find = self.db.prepare("SELECT 1 FROM opt_outs WHERE hash = ?1")?;
+        Ok((u64::try_from(count).unwrap_or(0), find.exists([hash])?))
+    }
+
+    fn each(&self, sql: &str, mut tell: impl FnMut(JournalEntry) -> bool) -> Result<(), StoreError> {
+        let mut all = self.db.prepare(sql)?;
+        let mut numbers = all.query([])?;
+        while let Some(row) = numbers.next()? {
+            let found = rows::read(&self.db, row.get(0)?)?;
+            if found.is_some_and(|found| !tell(found.entry)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn pointed_to(&self, sql: &str, key: &str) -> Result<Option<JournalEntry>, StoreError> {
+        let mut find = self.db.prepare(sql)?;
+        let n: Option<i64> = find.query_row([key], |row| row.get(0)).optional()?;
+        let found = n.map(|n| rows::read(&self.db, n)).transpose()?.flatten();
+        Ok(found.map(|found| found.entry))
     }
 
     /// Why nothing is sent until an operator says so.

@@ -34,6 +34,10 @@ pub struct Writer {
 /// What the thread tells, from within itself: take it quickly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// So many rows are about to be committed.
+    Writing(usize),
+    /// They would survive a power cut.
+    Written,
     /// All entries up to this number, but for those refused, would survive a power cut.
     Durable(u64),
     /// Commits fail, for this reason; told when the reason changes, not at every try.
@@ -92,7 +96,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Has the thread do something with the store after what was put before: an erasure, a retention.
+    /// Has the thread do something with the store once what was put before is written: an erasure, a retention.
     pub fn ask<R: Send + 'static>(
         &self,
         act: impl FnOnce(&mut dyn Store) -> R + Send + 'static,
@@ -196,7 +200,16 @@ impl Shared {
             queue.urgent &= !queue.waiting.is_empty();
         }
         let is_last = queue.stopping && queue.waiting.is_empty();
-        (std::mem::take(&mut queue.jobs), is_last)
+        // What was put before a job is written before it.
+        let jobs = if queue.waiting.is_empty() { std::mem::take(&mut queue.jobs) } else { VecDeque::new() };
+        (jobs, is_last)
+    }
+
+    /// Jobs wait until what was put before them is written.
+    fn put_off(&self, mut jobs: VecDeque<Job>) {
+        let mut queue = self.queue();
+        jobs.append(&mut queue.jobs);
+        queue.jobs = jobs;
     }
 
     fn pause(&self, pause: Duration) {
@@ -221,8 +234,10 @@ impl Hand {
         loop {
             let (jobs, is_last) = self.shared.gather(&mut self.held);
             let written = self.held.is_empty() || self.write();
-            for job in jobs {
-                job(&mut *self.store);
+            if written {
+                jobs.into_iter().for_each(|job| job(&mut *self.store));
+            } else {
+                self.shared.put_off(jobs);
             }
             if written {
                 pause = FIRST_PAUSE;
@@ -240,6 +255,7 @@ impl Hand {
 
     /// Writes what is in hand; keeps it if that fails.
     fn write(&mut self) -> bool {
+        (self.tell)(News::Writing(self.held.iter().map(Batch::rows).sum()));
         let mut result = self.store.commit(&self.held);
         if let Err(StoreError::Damaged { what }) = &result
             && !self.mended
@@ -268,6 +284,7 @@ impl Hand {
         queue.rows = queue.rows.saturating_sub(rows);
         let recovered = queue.degraded.take().is_some();
         drop(queue);
+        (self.tell)(News::Written);
         if let Some(n) = last {
             self.shared.durable.fetch_max(n, Ordering::AcqRel);
             (self.tell)(News::Durable(n));

@@ -46,6 +46,7 @@ fn write(path: &Path) -> Outcome {
             writer.put(Batch { entries, ..Batch::default() }, true).map_err(|_| "full")?;
         }
         match news.recv()? {
+            News::Writing(_) | News::Written => continue,
             News::Durable(n) => writeln!(out, "{n}")?,
             other => writeln!(out, "{other:?}")?,
         }

@@ -61,8 +61,16 @@ fn setting(trouble: Option<StoreError>) -> Setting {
     let (told, news) = mpsc::channel();
     let trouble = Arc::new(Mutex::new(trouble));
     let store = Trial { inner: Memory::new(), trouble: Arc::clone(&trouble), groups: groups_in };
-    let writer = Writer::start(Box::new(store), move |news| drop(told.send(news))).expect("a thread");
+    let writer = Writer::start(Box::new(store), telling(told)).expect("a thread");
     Setting { writer, news, groups, trouble }
+}
+
+/// Passes on what isn't told of every commit.
+fn telling(told: Sender<News>) -> impl FnMut(News) + Send + 'static {
+    move |news| match news {
+        News::Writing(_) | News::Written => {}
+        news => drop(told.send(news)),
+    }
 }
 
 fn answered(n: u64) -> Batch {
@@ -164,7 +172,7 @@ fn a_store_that_may_not_grow_keeps_what_it_has_and_takes_the_rest_later() {
     let pages: i64 = store.db.pragma_query_value(None, "page_count", |row| row.get(0)).expect("a count");
     store.db.pragma_update_and_check(None, "max_page_count", pages + 5, |_| Ok(())).expect("a limit");
     let (told, news) = mpsc::channel();
-    let writer = Writer::start(Box::new(store), move |news| drop(told.send(news))).expect("a thread");
+    let writer = Writer::start(Box::new(store), telling(told)).expect("a thread");
     (1..=300).for_each(|n| writer.put(answered(n), true).expect("room"));
     let degraded = news.iter().find(|news| matches!(news, News::Degraded(_)));
     assert_eq!(degraded, Some(News::Degraded(StoreError::Full.to_string())));
