@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{RunArgs, USAGE};
 use crate::clock::SystemClock;
@@ -17,7 +17,7 @@ use crate::daemon::{self, Stopped};
 use crate::settings::Settings;
 use crate::store::Place;
 
-/// Runs until SIGTERM or SIGINT. Status 2 if the configuration can't be used, 1 if anything else at the start can't.
+/// Runs until SIGTERM or SIGINT; SIGHUP has it read its configuration anew. Status 2 if the configuration can't be used, 1 if anything else at the start can't.
 pub fn run(args: &RunArgs) -> ExitCode {
     let path = args.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
     let loaded = match config::load(path) {
@@ -30,11 +30,11 @@ pub fn run(args: &RunArgs) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let store = place(&loaded.settings);
-    let begun = stop_signals().and_then(|stop| Ok((stop, seed()?)));
-    let done = begun.map_err(Stopped::System).and_then(|(stop, seed)| {
-        let (settings, files, place) = (loaded.settings, loaded.files, store);
-        daemon::run(daemon::Run { settings, files, place, clock: Arc::new(SystemClock), seed, stop })
+    let begun = stop_signals().and_then(|stop| Ok((stop, reload_signal()?, seed()?)));
+    let done = begun.map_err(Stopped::System).and_then(|(stop, reload, seed)| {
+        let (settings, files, config) = (loaded.settings, loaded.files, path.to_owned());
+        let (place, clock) = (place(&settings), Arc::new(SystemClock));
+        daemon::run(daemon::Run { settings, files, config, place, clock, seed, stop, reload })
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +56,13 @@ pub(super) fn stop_signals() -> io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, stop.clone())?;
     }
     Ok(stop)
+}
+
+/// Set each time SIGHUP came.
+fn reload_signal() -> io::Result<Arc<AtomicBool>> {
+    let reload = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, reload.clone())?;
+    Ok(reload)
 }
 
 /// What nobody on the network may know.

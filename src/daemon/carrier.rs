@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -31,6 +32,7 @@ pub type Gateways = BTreeMap<String, Box<dyn Gateway>>;
 /// The thread's other end.
 pub struct Carrier {
     post: Sender<Post>,
+    waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,6 +41,10 @@ enum Post {
     Submit(u64, Box<Message>),
     LookUp(Box<Message>),
     News(News),
+    /// Gateways that are new, or stand in the place of earlier ones.
+    Gateways(Gateways),
+    /// Texts may leave again.
+    Release,
     /// The last number that is durable.
     Stop(u64),
 }
@@ -52,10 +58,19 @@ impl Carrier {
     ) -> io::Result<(Carrier, Receiver<Input<'static>>)> {
         let (post, posted) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
-        let hand =
-            Hand { gateways, clock, answer, waiting: BTreeMap::new(), durable: 0, degraded: false, held };
+        let waiting = Arc::<AtomicUsize>::default();
+        let hand = Hand {
+            gateways,
+            clock,
+            answer,
+            waiting: BTreeMap::new(),
+            shown: waiting.clone(),
+            durable: 0,
+            degraded: false,
+            held,
+        };
         let thread = thread::Builder::new().name("carrier".to_owned()).spawn(move || hand.run(&posted))?;
-        Ok((Carrier { post, thread: Some(thread) }, answers))
+        Ok((Carrier { post, waiting, thread: Some(thread) }, answers))
     }
 
     /// What the store's thread tells goes here.
@@ -75,6 +90,21 @@ impl Carrier {
     /// Asks a text's gateway what became of it.
     pub fn look_up(&self, message: Box<Message>) {
         self.give(Post::LookUp(message));
+    }
+
+    /// Uses these gateways too, in place of earlier ones with their ids.
+    pub fn add(&self, gateways: Gateways) {
+        self.give(Post::Gateways(gateways));
+    }
+
+    /// Lets texts leave again: an operator looked at the damage.
+    pub fn let_go(&self) {
+        self.give(Post::Release);
+    }
+
+    /// How many texts wait to be handed over.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Ends the thread after what it was given before; what isn't durable by then is not handed over.
@@ -98,6 +128,8 @@ struct Hand {
     answer: Sender<Input<'static>>,
     /// By the number of the entry that claims each, with when it came.
     waiting: BTreeMap<u64, (Box<Message>, Span)>,
+    /// How many those are, for others.
+    shown: Arc<AtomicUsize>,
     durable: u64,
     degraded: bool,
     held: bool,
@@ -112,12 +144,15 @@ impl Hand {
                 }
                 Post::LookUp(message) => self.look_up(&message),
                 Post::News(news) => self.hear(news),
+                Post::Gateways(gateways) => self.gateways.extend(gateways),
+                Post::Release => self.held = false,
                 Post::Stop(durable) => {
                     self.durable = self.durable.max(durable);
                     return self.release();
                 }
             }
             self.release();
+            self.shown.store(self.waiting.len(), Ordering::Relaxed);
         }
     }
 
@@ -273,6 +308,18 @@ mod tests {
         held.carrier.submit(1, text("a"));
         (held.news)(News::Durable(1));
         assert_eq!(held.end().0, [""; 0]);
+    }
+
+    #[test]
+    fn texts_leave_again_once_an_operator_says_so_and_by_new_gateways() {
+        let mut held = desk(true);
+        held.carrier.submit(1, text("a"));
+        (held.news)(News::Durable(1));
+        let (give, given) = mpsc::channel();
+        held.carrier.add(Gateways::from([("main".to_owned(), Box::new(Given(give)) as Box<dyn Gateway>)]));
+        held.carrier.let_go();
+        assert_eq!(held.end(), (vec![], vec!["a accepted".into()]));
+        assert_eq!(given.try_iter().collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]

@@ -9,15 +9,26 @@
 //! that claims it would survive a power cut. Engine time is that of the packets, and a little behind the clock while none
 //! come, so that those which taps hold back are not late. Told to stop, it takes what the taps still have, writes it, and ends.
 
+mod ask;
 mod carrier;
+pub mod command;
+pub mod control;
+mod desk;
+mod figures;
+mod gauge;
+mod histogram;
+mod http;
 mod notify;
 mod pace;
+mod reload;
 mod renewal;
+mod serve;
 mod taping;
 mod upkeep;
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -35,8 +46,10 @@ use crate::time::{Span, Timestamp};
 use crate::wire::packet::Packet;
 
 use carrier::{Carrier, Gateways};
+use desk::Desk;
 use notify::Supervisor;
 use pace::Pace;
+use reload::Reload;
 use renewal::Renewal;
 use taping::Tape;
 use upkeep::Upkeep;
@@ -60,6 +73,8 @@ pub struct Run {
     pub settings: Settings,
     /// The files it was read from, which a tape begins with.
     pub files: Vec<Written>,
+    /// The file it is from.
+    pub config: PathBuf,
     /// Where the store is.
     pub place: Place,
     /// The clocks.
@@ -68,6 +83,8 @@ pub struct Run {
     pub seed: u64,
     /// Set from outside when it is to stop.
     pub stop: Arc<AtomicBool>,
+    /// Set from outside when the configuration is to be read anew.
+    pub reload: Arc<AtomicBool>,
 }
 
 /// Runs until it is told to stop.
@@ -75,29 +92,31 @@ pub struct Run {
 /// # Errors
 /// What can't be used at the start. Later troubles are told in the log, and tried again.
 pub fn run(run: Run) -> Result<(), Stopped> {
-    let Run { settings, files, place, clock, seed, stop } = run;
+    let Run { settings, files, config, place, clock, seed, stop, reload } = run;
     if settings.taps.is_empty() {
         return Err(Stopped::NoTap);
     }
     let (store, state) = open(&place)?;
-    let gateways = gateways(&settings)?;
-    let held = state.hold.is_some();
+    let gateways = gateways(&settings, |_| true)?;
+    let hold = state.hold.clone();
     let names = settings.taps.iter().map(|tap| tap.id.clone()).collect();
     let mut tape = Tape::new(settings.tape.as_ref(), (files, names), seed);
     let now = clock.now();
     tape.begin(&state, now);
     let engine = renewal::begun(&settings, state, seed, now);
-    let (carrier, answers) = Carrier::start(gateways, clock.clone(), held).map_err(Stopped::System)?;
-    let tell = carrier.news();
-    let writer = Writer::start(Box::new(store), tell).map_err(Stopped::System)?;
+    let (carrier, answers) =
+        Carrier::start(gateways, clock.clone(), hold.is_some()).map_err(Stopped::System)?;
+    let mut desk = Desk::new(&settings, clock.clone(), hold, Reload::new(config, reload, settings.clone()));
+    let writer = Writer::start(Box::new(store), desk.hearing(carrier.news())).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
+    desk.open(&settings, &place, &clock);
     let pace = Pace::new(clock.clone(), engine.now());
     let upkeep = Upkeep::new(place, clock.clone());
     let supervisor = Supervisor::from_environment(clock);
     let lag = lag(&settings.taps);
     let renewal = Renewal::new(settings.clone(), seed);
     let office =
-        Office { engine, writer, carrier, answers, pace, upkeep, tape, renewal, lag, last: 0, late: 0 };
+        Office { engine, writer, carrier, answers, desk, pace, upkeep, tape, renewal, lag, last: 0, late: 0 };
     office.serve(taps, &settings.taps, supervisor, &stop);
     Ok(())
 }
@@ -108,6 +127,7 @@ struct Office {
     writer: Writer,
     carrier: Carrier,
     answers: Receiver<Input<'static>>,
+    desk: Desk,
     pace: Pace,
     upkeep: Upkeep,
     tape: Tape,
@@ -134,11 +154,13 @@ impl Office {
                 self.renewal.turn(&mut self.engine, &mut self.tape, &self.writer);
             }
             self.take_answers();
+            self.attend(&taps, names);
             self.drain();
             supervisor.feed(told >= names.len());
             self.upkeep.turn();
         }
         supervisor.stopping();
+        self.desk.close();
         taps.stop();
         let until = self.pace.now() + FLUSH;
         while self.pace.now() < until {
@@ -174,6 +196,7 @@ impl Office {
                 self.give(self.engine.now(), Input::Drops(drops.count));
             }
             Live::State(told) => {
+                self.desk.note_tap(told.tap, &told.state);
                 match told.state {
                     source::State::Up => info!("tap {}: listening", name(names, told.tap.0)),
                     source::State::Down(trouble) => warn!("tap {}: {trouble}", name(names, told.tap.0)),
@@ -214,6 +237,8 @@ impl Office {
                 Output::Journal(entry) => {
                     told(&entry);
                     self.tape.entry(&entry);
+                    self.desk.entries.count(&entry);
+                    self.gauge(&entry);
                     n = entry.n;
                     batch.entries.push(*entry);
                 }
@@ -235,6 +260,7 @@ impl Office {
             }
             Err(full) => {
                 error!("the store is behind: {} entries are lost", full.0.entries.len());
+                full.0.entries.iter().for_each(|entry| self.desk.gauge.refused(entry.n));
                 for (_, message) in submits {
                     self.give(self.engine.now(), Input::NotAccepted(message.key, AGAIN));
                 }
@@ -282,9 +308,10 @@ fn open(place: &Place) -> Result<(Sqlite, State), Stopped> {
     Ok((store, state))
 }
 
-fn gateways(settings: &Settings) -> Result<Gateways, Stopped> {
+/// Opens those that are wanted.
+fn gateways(settings: &Settings, is_wanted: impl Fn(&str) -> bool) -> Result<Gateways, Stopped> {
     let mut gateways = Gateways::new();
-    for (id, gateway) in &settings.gateways {
+    for (id, gateway) in settings.gateways.iter().filter(|(id, _)| is_wanted(id)) {
         let GatewayKind::File { path } = &gateway.kind;
         let gateway = FileGateway::open(path).map_err(|error| Stopped::Gateway(id.clone(), error))?;
         if gateway.cut() > 0 {

@@ -1,0 +1,147 @@
+//! What the loop does for others between packets: it tells figures, obeys people, and takes a new configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use tracing::warn;
+
+use super::ask::{Ask, Asking};
+use super::figures::{Entries, Figures, TapFigures};
+use super::gauge::Gauge;
+use super::reload::Reload;
+use super::{Office, control, http};
+use crate::clock::Clock;
+use crate::engine::Input;
+use crate::event::{Event, JournalEntry, MessageState};
+use crate::settings::{Settings, Tap};
+use crate::source::{State, Taps};
+use crate::store::{News, Place};
+use crate::time::Span;
+use crate::wire::packet::TapId;
+
+/// What others are served with.
+pub struct Desk {
+    /// What is measured.
+    pub gauge: Arc<Gauge>,
+    /// Entries of the journal in this run.
+    pub entries: Entries,
+    /// The control socket, if it is there.
+    socket: Option<PathBuf>,
+    asking: Asking,
+    asked: Receiver<Ask>,
+    reload: Reload,
+    /// Why each tap doesn't listen.
+    troubles: Vec<Option<String>>,
+}
+
+impl Desk {
+    /// Nobody is served yet; `hold` is why no texts leave.
+    pub fn new(settings: &Settings, clock: Arc<dyn Clock>, hold: Option<String>, reload: Reload) -> Desk {
+        let (asking, asked) = Asking::new();
+        let troubles = vec![Some("hasn't begun to listen".to_owned()); settings.taps.len()];
+        let gauge = Arc::new(Gauge::new(clock, hold));
+        Desk { gauge, entries: Entries::default(), socket: None, asking, asked, reload, troubles }
+    }
+
+    /// Measures what the store's thread tells, and passes it on.
+    pub fn hearing(&self, mut next: impl FnMut(News) + Send + 'static) -> impl FnMut(News) + Send + 'static {
+        let gauge = self.gauge.clone();
+        move |news| {
+            gauge.hear(&news);
+            next(news);
+        }
+    }
+
+    /// Lets others ask, by the control socket and over HTTP. Where that can't be is told; the daemon runs without.
+    pub fn open(&mut self, settings: &Settings, place: &Place, clock: &Arc<dyn Clock>) {
+        let path = control::socket(settings, place);
+        match control::listen(&path, self.asking.clone(), place.clone(), clock.clone()) {
+            Ok(()) => self.socket = Some(path),
+            Err(error) => {
+                let path = path.display();
+                warn!(
+                    "control socket {path}: {error}; no command reaches this run; write [control] socket = \"…\""
+                );
+            }
+        }
+        if let Some(at) = settings.metrics
+            && let Err(error) = http::listen(at, self.asking.clone(), clock.clone())
+        {
+            warn!("[metrics] {at}: {error}; no figures are told; write another `listen`");
+        }
+    }
+
+    /// A tap told how it is.
+    pub fn note_tap(&mut self, tap: TapId, state: &State) {
+        if let Some(trouble) = self.troubles.get_mut(usize::from(tap.0)) {
+            *trouble = match state {
+                State::Up => None,
+                State::Down(why) => Some(why.to_string()),
+            };
+        }
+    }
+
+    /// The run is over: nobody reaches it any more.
+    pub fn close(&mut self) {
+        // One that went away already is as good.
+        self.socket.take().into_iter().for_each(|path| drop(std::fs::remove_file(path)));
+    }
+}
+
+impl Office {
+    /// Answers what was asked since the last turn.
+    pub(super) fn attend(&mut self, taps: &Taps, names: &[Tap]) {
+        if let Some(fresh) = self.desk.reload.turn() {
+            self.carrier.add(fresh.gateways);
+            self.give(self.engine.now(), Input::Settings(&fresh.settings));
+        }
+        while let Ok(ask) = self.desk.asked.try_recv() {
+            match ask {
+                // Whoever asked may have gone.
+                Ask::Figures(answer) => drop(answer.send(self.figures(taps, names))),
+                Ask::Act(operator, job) => {
+                    if let Some(operator) = operator {
+                        self.give(self.engine.now(), Input::Operator(operator));
+                        self.drain();
+                    }
+                    job.into_iter().for_each(|job| drop(self.writer.ask(job)));
+                }
+                Ask::Release => {
+                    self.desk.gauge.release();
+                    self.carrier.let_go();
+                }
+            }
+        }
+    }
+
+    /// Measures an entry that is about to be put, if it is a text that a verdict caused.
+    pub(super) fn gauge(&mut self, entry: &JournalEntry) {
+        if let Event::Message(message) = &entry.event
+            && message.state == MessageState::Planned
+            && message.attempts == 0
+        {
+            // While no packets come, engine time is behind the clock by the slack.
+            let late = self.pace.now().since(entry.at + self.lag);
+            self.desk.gauge.planned(entry.n, late.max(Span::ZERO));
+        }
+    }
+
+    fn figures(&self, taps: &Taps, names: &[Tap]) -> Figures {
+        let tap = |(number, tap): (u16, &Tap)| TapFigures {
+            id: tap.id.clone(),
+            counts: taps.counts(TapId(number)).unwrap_or_default(),
+            trouble: self.desk.troubles.get(usize::from(number)).cloned().flatten(),
+        };
+        Figures {
+            summary: self.engine.summary(),
+            load: self.engine.load(),
+            entries: self.desk.entries.clone(),
+            taps: (0..=u16::MAX).zip(names).map(tap).collect(),
+            store: self.writer.standing(),
+            measures: self.desk.gauge.read(),
+            late: self.late,
+            texts_waiting: self.carrier.waiting(),
+        }
+    }
+}
