@@ -28,10 +28,14 @@ fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut whole = Cli::command().disable_help_subcommand(true);
     whole.build();
-    for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
-        page(command.clone(), folder)?;
+    pages(&whole, folder)
+}
+
+fn pages(command: &Command, folder: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        pages(below, folder)?;
     }
-    page(whole, folder)
+    page(command.clone(), folder)
 }
 
 fn page(command: Command, folder: &Path) -> io::Result<()> {

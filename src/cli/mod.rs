@@ -5,11 +5,13 @@
 //! configuration that can't be loaded.
 
 pub mod check;
+pub mod chores;
 pub mod completions;
 pub mod doctor;
 pub mod explain;
 pub mod learn;
 pub mod man;
+pub mod records;
 pub mod replay;
 pub mod run;
 mod screen;
@@ -31,26 +33,28 @@ use crate::time::{Span, Timestamp};
 pub const USAGE: u8 = 2;
 
 /// Commands of the contract that this version doesn't have.
-const LATER: [&str; 14] = [
-    "10dlc-kit",
-    "backup",
-    "contacts",
-    "diff",
-    "erase",
-    "export",
-    "gateway",
-    "message",
-    "optout",
-    "report",
-    "review",
-    "selftest",
-    "simulate",
-    "task",
-];
+const LATER: [&str; 8] =
+    ["10dlc-kit", "contacts", "diff", "export", "gateway", "report", "selftest", "simulate"];
 
 /// The commands there are.
-const COMMANDS: [&str; 9] =
-    ["check", "completions", "doctor", "explain", "help", "learn", "man", "replay", "run"];
+const COMMANDS: [&str; 16] = [
+    "backup",
+    "check",
+    "completions",
+    "doctor",
+    "erase",
+    "explain",
+    "help",
+    "learn",
+    "man",
+    "message",
+    "optout",
+    "release",
+    "replay",
+    "review",
+    "run",
+    "task",
+];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -74,6 +78,24 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Propose a profile for the PBX in captures or on the taps, with the evidence for each line, and say what is left to ask
     Learn(LearnArgs),
+    /// Copy the store into the folder `backup` beside it, running or not
+    Backup(ChoreArgs),
+    /// Forget who a number belongs to: names, numbers and texts, in the store and its backups
+    Erase(NumberArgs),
+    /// Who must not be texted
+    #[command(subcommand)]
+    Optout(OptoutCommand),
+    /// Texts, sent and planned
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// What people have to do
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Calls that no machine may decide about
+    #[command(subcommand)]
+    Review(ReviewCommand),
+    /// Let texts leave again after the store was found damaged
+    Release(ChoreArgs),
     /// Tell whether taps, store, disk and clock are as they must be, and what to do where they aren't
     Doctor(DoctorArgs),
     /// Print the script by which a shell completes commands and flags
@@ -189,6 +211,116 @@ pub struct ManArgs {
     pub folder: PathBuf,
 }
 
+/// A command about the store of a configuration.
+#[derive(Debug, Args)]
+pub struct ChoreArgs {
+    /// The configuration; rules.d/*.toml beside it belongs to it [default: /etc/ringback/ringback.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The same about a number.
+#[derive(Debug, Args)]
+pub struct NumberArgs {
+    /// The number, as dialled at the site or with + and country code
+    #[arg(value_name = "NUMBER")]
+    pub number: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
+}
+
+/// The same about something with a key.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// The key, as the list shows it
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub list: ListArgs,
+}
+
+/// A command that lists.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How it is told
+    #[arg(long, value_enum, default_value_t = KeyFormat::Table)]
+    pub format: KeyFormat,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
+}
+
+/// `ringback optout`.
+#[derive(Debug, Subcommand)]
+pub enum OptoutCommand {
+    /// No more texts to a number
+    Add(NumberArgs),
+    /// A number wants texts again
+    Remove(NumberArgs),
+    /// Whether a number is on the list, or how many are: the list keeps no numbers
+    List(OptoutList),
+}
+
+/// `ringback optout list`.
+#[derive(Debug, Args)]
+pub struct OptoutList {
+    /// The number asked for
+    #[arg(value_name = "NUMBER")]
+    pub number: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub list: ListArgs,
+}
+
+/// `ringback message`.
+#[derive(Debug, Subcommand)]
+pub enum MessageCommand {
+    /// Every text in the store, each in its last state
+    List(ListArgs),
+    /// One text, and what each gate said to it
+    Show(KeyArgs),
+}
+
+/// `ringback task`.
+#[derive(Debug, Subcommand)]
+pub enum TaskCommand {
+    /// Tasks that are not done
+    List(TaskList),
+    /// A task is done
+    Done(TaskDoneArgs),
+}
+
+/// `ringback task done`.
+#[derive(Debug, Args)]
+pub struct TaskDoneArgs {
+    /// The key, as the list shows it
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
+}
+
+/// `ringback task list`.
+#[derive(Debug, Args)]
+pub struct TaskList {
+    /// Those that are done too
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub list: ListArgs,
+}
+
+/// `ringback review`.
+#[derive(Debug, Subcommand)]
+pub enum ReviewCommand {
+    /// Everything that was left to people
+    List(ListArgs),
+}
+
 /// How calls are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -222,6 +354,23 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Learn(args) => learn::run(&args),
+        Command::Backup(args) => chores::run(&args, chores::Chore::Backup),
+        Command::Erase(args) => chores::run(&args.chore, chores::Chore::Erase(&args.number)),
+        Command::Optout(OptoutCommand::Add(args)) => {
+            chores::run(&args.chore, chores::Chore::OptOut(&args.number))
+        }
+        Command::Optout(OptoutCommand::Remove(args)) => {
+            chores::run(&args.chore, chores::Chore::OptIn(&args.number))
+        }
+        Command::Optout(OptoutCommand::List(args)) => records::opt_outs(&args),
+        Command::Message(MessageCommand::List(args)) => records::messages(&args),
+        Command::Message(MessageCommand::Show(args)) => records::message(&args),
+        Command::Task(TaskCommand::List(args)) => records::tasks(&args),
+        Command::Task(TaskCommand::Done(args)) => {
+            chores::run(&args.chore, chores::Chore::TaskDone(&args.key))
+        }
+        Command::Review(ReviewCommand::List(args)) => records::reviews(&args),
+        Command::Release(args) => chores::run(&args, chores::Chore::Release),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -252,9 +401,7 @@ fn later_flag(command: &Command) -> Option<&'static str> {
 fn unknown(words: &[OsString]) -> ExitCode {
     let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if LATER.contains(&word.as_ref()) {
-        eprintln!(
-            "ringback: `{word}` comes with a later version; there are check, explain, learn, replay and run"
-        );
+        eprintln!("ringback: `{word}` comes with a later version; `ringback --help` lists what there is");
         return ExitCode::from(USAGE);
     }
     let close = |known: &&str| strsim::damerau_levenshtein(&word, known) <= (word.len() / 3).max(1);

@@ -74,7 +74,7 @@ fn a_profile_that_is_not_there_is_told_with_the_one_meant() {
 
 #[test]
 fn commands_of_later_versions_are_refused_by_name() {
-    for command in ["simulate", "diff", "selftest", "report", "10dlc-kit", "erase", "gateway"] {
+    for command in ["simulate", "diff", "selftest", "report", "10dlc-kit", "contacts", "gateway"] {
         let done = ringback(&[command, "--config", "x"]);
         assert_eq!(done.status.code(), Some(2), "{command}");
         let line = told(&done);
@@ -143,7 +143,33 @@ fn a_doctor_tells_what_is_wrong_a_line_each() {
 
 #[test]
 fn every_command_is_completed_and_has_a_page_of_the_manual() {
-    let commands = ["check", "completions", "doctor", "explain", "learn", "man", "replay", "run"];
+    let commands = [
+        "backup",
+        "check",
+        "completions",
+        "doctor",
+        "erase",
+        "explain",
+        "learn",
+        "man",
+        "message",
+        "optout",
+        "release",
+        "replay",
+        "review",
+        "run",
+        "task",
+    ];
+    let below = [
+        "message-list",
+        "message-show",
+        "optout-add",
+        "optout-list",
+        "optout-remove",
+        "review-list",
+        "task-done",
+        "task-list",
+    ];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = String::from_utf8(ringback(&["completions", shell]).stdout).expect("text");
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}: {script}");
@@ -153,11 +179,16 @@ fn every_command_is_completed_and_has_a_page_of_the_manual() {
     assert_eq!(ringback(&["man", pages.to_str().expect("text")]).status.code(), Some(0));
     let page = |name: &str| std::fs::read_to_string(pages.join(name)).expect(name);
     let whole = page("ringback.1");
+    for (parent, command) in below.map(|name| (name.split('-').next().unwrap_or_default(), name)) {
+        let (above, own) = (page(&format!("ringback-{parent}.1")), page(&format!("ringback-{command}.1")));
+        assert!(above.contains(&format!("{}(1)", command.replace('-', "\\-"))), "{command}: {above}");
+        assert!(own.starts_with(".ie"), "{command}");
+    }
     for command in commands {
         assert!(whole.contains(&format!("ringback\\-{command}(1)")), "{command}: {whole}");
         assert!(page(&format!("ringback-{command}.1")).starts_with(".ie"), "{command}");
     }
-    assert_eq!(std::fs::read_dir(&pages).expect("pages").count(), commands.len() + 1);
+    assert_eq!(std::fs::read_dir(&pages).expect("pages").count(), commands.len() + below.len() + 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod explain;
 mod layers;
 mod learn;
 mod limits;
+mod operate;
 mod profile_keys;
 mod profiles;
 mod replay;
