@@ -302,7 +302,7 @@ def killed(folder, kills):
     assert not forgotten, f"{len(forgotten)} of {len(begun)} calls that began in sight are neither judged nor open"
     assert set(texted) <= {"+1" + number for number in stream.calls}, "texts to nobody"
     assert len(owed) > kills, f"only {len(owed)} calls were seen whole"
-    print(f"  {kills} kills: {len(stream.calls)} calls, {len(owed)} seen whole, {len(texted)} texted, none twice, {listed} left to people; "
+    print(f"{kills} kills: {len(stream.calls)} calls, {len(owed)} seen whole, {len(texted)} texted, none twice, {listed} left to people; "
           f"stopped in {took * 1000:.0f} ms")
 
 
@@ -364,6 +364,10 @@ def damaged(folder):
     time.sleep(0.5)
     assert "no texts leave" in daemon.last() and "busy" in daemon.last(), daemon.last()
     assert daemon.outbox() == [], "a text left"
+    done = ringback.run("release", "--config", config)
+    assert done.returncode == 0, done.stderr
+    busy(Stream(sender("veth")), "3125519999")
+    wait(lambda: any(text["to"] == "+13125519999" for text in daemon.outbox()), daemon.last)
     daemon.stop()
 
 
@@ -523,8 +527,215 @@ def untaped(folder):
     assert len(daemon.outbox()) == 1 and len(told) == 1 and "can't be written" in told[0], (daemon.outbox(), told)
 
 
+def wait(true, why):
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until, why()
+        time.sleep(0.05)
+
+
+def rings(stream, number):
+    stream.say(number, "INVITE sip:+13125550111@192.168.10.5 SIP/2.0", "INVITE", False)
+    stream.say(number, "SIP/2.0 180 Ringing", "INVITE", True, ";tag=p")
+
+
+def refused(stream, number):
+    stream.say(number, "SIP/2.0 486 Busy Here", "INVITE", True, ";tag=p")
+    stream.say(number, "ACK sip:+13125550111@192.168.10.5 SIP/2.0", "ACK", False, ";tag=p")
+
+
+def busy(stream, number):
+    """A call that ends in a text."""
+    rings(stream, number)
+    refused(stream, number)
+
+
+def reloaded(folder):
+    """SIGHUP: what is right is taken, and calls and texts under way go on; what is wrong is told in a line and not taken."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    before, stream = config.read_text(), Stream(sender("veth"))
+    daemon, log = Daemon(config), (folder / "log").read_text
+
+    def hang_up(text, told):
+        config.write_text(text)
+        count = log().count(told)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait(lambda: log().count(told) > count, daemon.last)
+
+    anew, kept = "configuration read anew", "configuration stays as it was"
+    rings(stream, "3125520001")
+    # A text that waits keeps its words; a call that rings gets the new ones.
+    busy(stream, "3125520002")
+    wait(lambda: "text" in daemon.last(), daemon.last)
+    hang_up(before.replace("sorry we missed your call", "we were on the phone"), anew)
+    refused(stream, "3125520001")
+    wait(lambda: len(daemon.outbox()) == 2, daemon.last)
+    words = {text["to"][-4:]: text["body"] for text in daemon.outbox()}
+    assert "sorry" in words["0002"] and "on the phone" in words["0001"], words
+    wrong = before.replace('did = "+13125550100"', 'dids = "+13125550100"', 1)
+    hang_up(wrong, kept)
+    told = [line for line in log().splitlines() if kept in line]
+    assert len(told) == 1 and re.search(rf"ringback\.toml:\d+: .*`dids`.*did you mean `did`\?", told[0]), told
+    hang_up("nonsense", kept)
+    config.unlink()
+    daemon.process.send_signal(signal.SIGHUP)
+    wait(lambda: log().count(kept) == 3, daemon.last)
+    hang_up(before.replace('interface = "vb"', 'interface = "va"') + '[gateway.other]\ntype = "file"\npath = "other"\n', anew)
+    assert "[[tap]] can't change while it runs" in log(), daemon.last()
+    assert (folder / "other/outbox.jsonl").is_file(), "no new gateway"
+    busy(stream, "3125520003")
+    wait(lambda: len(daemon.outbox()) == 3, daemon.last)
+    daemon.stop()
+    bodies, still_open = journal(folder)
+    calls = [body["data"]["outcome"] for body in bodies if body["event"] == "call"]
+    assert (calls, still_open) == (["busy"] * 3, set()), calls
+
+
+METRICS = ("127.0.0.1", 9464)
+
+
+def asked(raw, patience=PATIENCE):
+    """What is answered to these bytes."""
+    with socket.create_connection(METRICS, timeout=patience) as connection:
+        answer = b""
+        try:
+            connection.sendall(raw)
+            while piece := connection.recv(65536):
+                answer += piece
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    return answer.decode()
+
+
+def page(path):
+    head, _, body = asked(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def figure(text, name):
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])
+
+
+def quantile(text, name, share):
+    """The upper bound, in seconds, of the bucket that a share of the values is within."""
+    wanted = share * figure(text, f"{name}_count")
+    buckets = re.findall(rf'^{name}_bucket{{le="(\S+)"}} (\d+)$', text, re.M)
+    return next(float(bound) for bound, count in buckets if int(count) >= wanted)
+
+
+def texted(folder, many):
+    """A daemon that tells figures, once so many callers were texted, 50 a second."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    config.write_text(config.read_text() + '[metrics]\nlisten = "127.0.0.1:9464"\n')
+    daemon, stream = Daemon(config), Stream(sender("veth"))
+    due = time.monotonic()
+    for n in range(many):
+        busy(stream, f"3125{530000 + n}")
+        due += 0.02
+        time.sleep(max(0, due - time.monotonic()))
+    wait(lambda: len(daemon.outbox()) == many, daemon.last)
+    accepted = 'ringback_texts_total{state="accepted"}'
+    wait(lambda: f"{accepted} {many}\n" in page("/metrics")[1], daemon.last)
+    return daemon, page("/metrics")[1]
+
+
+def measured(folder):
+    """Verdicts are durable soon."""
+    many = 1000
+    daemon, text = texted(folder, many)
+    name = "ringback_verdict_to_outbox_seconds"
+    half, most = quantile(text, name, 0.5), quantile(text, name, 0.99)
+    buckets = re.findall(rf'^{name}_bucket{{le="(\S+)"}} (\d+)$', text, re.M)
+    print(f"{many} calls: a text's row is durable {half * 1000:g} ms after the verdict (p50), {most * 1000:g} ms (p99); up to each bound:",
+          ", ".join(f"{bound} s {count}" for bound, count in buckets if int(count) < many or bound == "+Inf"))
+    assert half <= 0.010 and most <= 0.050, text
+    daemon.stop()
+
+
+def figures(folder):
+    """Figures add up; hostile bytes and slow peers harm nobody."""
+    many, name = 100, "ringback_verdict_to_outbox_seconds"
+    daemon, text = texted(folder, many)
+    assert page("/healthz") == (200, "ok\n"), page("/healthz")
+    slow = [socket.create_connection(METRICS) for _ in range(40)]
+    # Their time is over soon.
+    wait(lambda: asked(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith("HTTP/1.1 200 "), daemon.last)
+    slow.clear()
+    for what, wanted in {f"{name}_count": many, "ringback_calls_total": many, 'ringback_outcomes_total{outcome="busy"}': many,
+                         "ringback_sip_messages_total": 4 * many,
+                         'ringback_tap_drops_total{tap="vb"}': 0, "ringback_store_up": 1, "ringback_texts_waiting": 0,
+                         "ringback_cases": many, "ringback_open_calls": 0}.items():
+        got = figure(text, what)
+        # Closed calls are kept a while for what comes late.
+        assert got == wanted or what == "ringback_open_calls", f"{what} {got}, not {wanted}"
+    assert figure(text, "ringback_store_commit_seconds_count") > 0, text
+    for hostile in (b"\0" * 9000, b"GET /metrics" + b"A" * 20000, b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 500, os.urandom(4000) + b"\r\n\r\n"):
+        answer = asked(hostile)
+        assert not answer or answer.startswith("HTTP/1.1 4"), answer
+    assert asked(b"GET /metr").startswith("HTTP/1.1 408 "), "a slow peer"
+    sh("ip", "link", "set", "vb", "down")
+    wait(lambda: page("/healthz")[0] == 503, lambda: str(page("/healthz")))
+    assert page("/healthz")[1].startswith("tap vb: "), page("/healthz")
+    sh("ip", "link", "set", "vb", "up")
+    wait(lambda: page("/healthz")[0] == 200, lambda: str(page("/healthz")))
+    daemon.stop()
+
+
+def commanded(folder):
+    """People change records while it runs; nothing but the socket lets them, and nothing they say wrong harms it."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    config.write_text(config.read_text().replace('after = "1s"', 'after = "4s"'))
+    daemon, stream = Daemon(config), Stream(sender("veth"))
+    path = folder / "state/ringback.db.sock"
+    assert path.stat().st_mode & 0o777 == 0o660, oct(path.stat().st_mode)
+
+    def told(*command):
+        done = ringback.run(*command, "--config", config)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    listed = lambda *command: [json.loads(line) for line in told(*command, "--format", "json").splitlines()]
+    assert "no texts" in told("optout", "add", "(312) 554-0001")
+    for wrong in (b"{}\n", b"\xff" * 5000, b'{"do":"erase"}\n', b'{"do":"task_done","key":"\xc3("}\n'):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(path))
+            peer.sendall(wrong)
+            assert json.loads(peer.recv(4096))["done"] is False
+    busy(stream, "3125540001")
+    busy(stream, "3125540002")
+    wait(lambda: len(daemon.outbox()) == 1 and len(listed("task", "list")) == 2, daemon.last)
+    states = lambda: {message["to"]: message["state"] for message in listed("message", "list")}
+    wait(lambda: states() == {"+13125540001": "skipped", "+13125540002": "accepted"}, lambda: str(states()))
+    key = next(message["key"] for message in listed("message", "list") if message["state"] == "skipped")
+    assert "skip" in told("message", "show", key), told("message", "show", key)
+    first, second = (task["key"] for task in listed("task", "list"))
+    told("task", "done", first)
+    assert [task["key"] for task in listed("task", "list")] == [second]
+    assert ringback.run("task", "done", first, "--config", config).returncode == 1
+    assert (folder / told("backup").split()[-1]).is_file()
+    # Planned, and erased before it is due: it never leaves.
+    busy(stream, "3125540003")
+    wait(lambda: any(message["to"] == "+13125540003" for message in listed("message", "list")), daemon.last)
+    told("erase", "+13125540003")
+    told("optout", "remove", "+13125540001")
+    told("erase", "+13125540002")
+    busy(stream, "3125540004")
+    wait(lambda: len(daemon.outbox()) == 2, daemon.last)
+    assert sorted(text["to"][-4:] for text in daemon.outbox()) == ["0002", "0004"], daemon.outbox()
+    daemon.stop()
+    assert not path.exists(), "the socket is still there"
+    for file in (folder / "state").rglob("*"):
+        for number in (b"3125540002", b"3125540003") if file.is_file() else ():
+            assert number not in file.read_bytes(), f"{number} in {file}"
+    os.chown(folder / "state", 1234, 1234)
+    assert "may be texted" in told("optout", "remove", "+13125540001"), "without a daemon"
+    assert {file.stat().st_uid for file in (folder / "state").rglob("*")} == {1234}, "files of root's"
+
+
 ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "taped": taped, "untaped": untaped,
-         "learnt": learnt, "learnt-in-part": learnt_in_part}
+         "learnt": learnt, "learnt-in-part": learnt_in_part, "reloaded": reloaded, "figures": figures, "commanded": commanded}
+# How fast it is: where that is asked for by name, and with the machine to itself.
+TIMED = {"measured": measured}
 # A text leaves within so many seconds of its time, also on a busy machine.
 LATEST = 1.5
 # A call that ended so long before a kill is in the store, also where a busy disk takes its time to sync.
@@ -545,8 +756,8 @@ def inside(check, kills):
     try:
         if check == "killed":
             killed(folder, kills)
-        elif check in ALONE:
-            ALONE[check](folder)
+        elif check in ALONE | TIMED:
+            (ALONE | TIMED)[check](folder)
         else:
             played(check, folder)
     except Exception as error:
@@ -575,12 +786,13 @@ def main():
     start = lambda name: subprocess.Popen(
         ["unshare", "-n", sys.executable, __file__, "--inside", "--kills", str(args.kills), name],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    # All at once: each waits for its calls most of the time.
-    for name, process in [(name, start(name)) for name in names]:
-        said = process.communicate()[0].strip()
-        if process.returncode == 0 and said:
-            print(said)
-        tally.check(name, [said] if process.returncode else [])
+    # All at once, for each waits for its calls most of the time; but what is timed has the machine to itself.
+    for at_once in [[name for name in names if name not in TIMED], [name for name in names if name in TIMED]]:
+        for name, process in [(name, start(name)) for name in at_once]:
+            said = process.communicate()[0].strip()
+            if process.returncode == 0 and said:
+                print("  " + said)
+            tally.check(name, [said] if process.returncode else [])
     return tally.end()
 
 
