@@ -9,7 +9,7 @@ use super::screen::{Screen, Total};
 use super::{ReplayArgs, USAGE, show};
 use crate::config;
 use crate::replay::{self, OutDir, Played, Stopped};
-use crate::settings::Settings;
+use crate::settings::{Settings, Written};
 use crate::tape::{Ending, Tape};
 
 /// Plays a tape under its own configuration, or another that was named.
@@ -28,7 +28,8 @@ pub(super) fn replay(path: &Path, args: &ReplayArgs) -> io::Result<ExitCode> {
     let out = args.out.as_deref().map(OutDir::create).transpose()?;
     let mut screen = Screen::new(args.format, settings.site.tz.clone(), out);
     screen.begin(None)?;
-    let done = replay::play(&mut tape, &settings, &mut screen);
+    let reread = |files: &[Written]| reread(files, args);
+    let done = replay::play(&mut tape, &settings, &reread, &mut screen);
     screen.bar.finish_and_clear();
     match done {
         Ok(played) => {
@@ -58,6 +59,19 @@ fn configured(tape: &Tape, args: &ReplayArgs) -> Result<Settings, ExitCode> {
         ExitCode::from(USAGE)
     };
     config::load_copies(&tape.files, args.profile.as_deref()).map(|loaded| loaded.settings).map_err(refused)
+}
+
+/// What its run read anew, unless another configuration was named.
+fn reread(files: &[Written], args: &ReplayArgs) -> Result<Option<Settings>, String> {
+    if args.config.is_some() {
+        return Ok(None);
+    }
+    let loaded = config::load_copies(files, args.profile.as_deref()).map_err(|refused| {
+        let told = refused.to_string();
+        let first = told.lines().next().unwrap_or_default();
+        format!("its configuration can't be used: {first}")
+    })?;
+    Ok(Some(loaded.settings))
 }
 
 /// Tells how it went; true if all of the tape was read and its own configuration gave its journal.

@@ -94,6 +94,8 @@ impl Office {
     pub(super) fn attend(&mut self, taps: &Taps, names: &[Tap]) {
         if let Some(fresh) = self.desk.reload.turn() {
             self.carrier.add(fresh.gateways);
+            self.renewal.reconfigure(&fresh.settings);
+            self.tape.reread(fresh.files);
             self.give(self.engine.now(), Input::Settings(&fresh.settings));
         }
         while let Ok(ask) = self.desk.asked.try_recv() {
@@ -105,6 +107,8 @@ impl Office {
                         self.give(self.engine.now(), Input::Operator(operator));
                         self.drain();
                     }
+                    // What was read of the store before is old now.
+                    self.renewal.batches += 1;
                     job.into_iter().for_each(|job| drop(self.writer.ask(job)));
                 }
                 Ask::Release => {

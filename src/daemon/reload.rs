@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::carrier::Gateways;
 use super::gateways;
 use crate::config::{self, Loaded, Problem, Refused};
-use crate::settings::Settings;
+use crate::settings::{Settings, Written};
 
 /// Reads when it is asked to.
 pub struct Reload {
@@ -28,6 +28,8 @@ pub struct Fresh {
     pub settings: Arc<Settings>,
     /// The gateways that are new in it, or not as they were.
     pub gateways: Gateways,
+    /// The files it was read from.
+    pub files: Vec<Written>,
     warnings: Vec<Problem>,
 }
 
@@ -82,13 +84,13 @@ impl Reload {
 }
 
 fn fresh(path: &std::path::Path, used: &Settings) -> Result<Fresh, String> {
-    let Loaded { settings, warnings, .. } = config::load(path).map_err(|refused| first(&refused))?;
+    let Loaded { settings, warnings, files, .. } = config::load(path).map_err(|refused| first(&refused))?;
     let is_other = |id: &str| {
         let kind = |settings: &Settings| settings.gateways.get(id).map(|gateway| gateway.kind.clone());
         kind(used) != kind(&settings)
     };
     let gateways = gateways(&settings, is_other).map_err(|stopped| stopped.to_string())?;
-    Ok(Fresh { gateways, settings: Arc::new(settings), warnings })
+    Ok(Fresh { gateways, files, settings: Arc::new(settings), warnings })
 }
 
 /// The first of what is wrong, and how much there is beside it.
@@ -107,6 +109,7 @@ fn fixed(used: &Settings, fresh: &Settings) -> Vec<&'static str> {
     let changed = [
         ("[[tap]]", used.taps != fresh.taps),
         ("[store] path", used.store != fresh.store),
+        ("[tape]", used.tape != fresh.tape),
         ("[control] socket", used.control != fresh.control),
         ("[metrics] listen", used.metrics != fresh.metrics),
     ];

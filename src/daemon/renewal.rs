@@ -21,7 +21,7 @@ pub struct Renewal {
     seed: u64,
     /// What the store is asked for, and after how many batches.
     asked: Option<(u64, Receiver<Result<State, StoreError>>)>,
-    /// Batches given to the store.
+    /// Batches given to the store, and what else was changed in it.
     pub batches: u64,
 }
 
@@ -29,6 +29,12 @@ impl Renewal {
     /// Nothing is wanted yet.
     pub fn new(settings: Settings, seed: u64) -> Renewal {
         Renewal { settings, seed, asked: None, batches: 0 }
+    }
+
+    /// Another configuration; which taps there are it can't change.
+    pub fn reconfigure(&mut self, settings: &Settings) {
+        let taps = std::mem::take(&mut self.settings.taps);
+        self.settings = Settings { taps, ..settings.clone() };
     }
 
     /// Is told in every turn of the loop in which nothing came.

@@ -7,7 +7,7 @@
 //!
 //! A new tape begins with what the store kept, so the engine begins anew from that, too: what it does from then on
 //! follows from the tape alone. One that is as old as tapes are kept ends, whatever goes on, and is deleted with the next
-//! look at the folder, each hour. Without `[tape]` nothing of this happens.
+//! look at the folder, each hour. Another configuration is noted with its files. Without `[tape]` nothing of this happens.
 
 use tracing::warn;
 
@@ -74,6 +74,13 @@ impl Tape {
         self.hand_over_all();
     }
 
+    /// The files of the configuration the engine is given next; later tapes begin with them.
+    pub fn reread(&mut self, files: Vec<Written>) {
+        if let Some(plan) = &mut self.plan {
+            plan.files = files;
+        }
+    }
+
     /// Gives the engine an input, and notes it.
     pub fn give(&mut self, engine: &mut Engine, at: Timestamp, input: Input<'_>) {
         let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
@@ -94,7 +101,11 @@ impl Tape {
             Input::Receipt(ref receipt) => encoder.receipt(taken, receipt),
             Input::NotAccepted(ref key, after) => encoder.not_accepted(taken, key, after),
             Input::Drops(count) => encoder.drops(taken, count),
-            Input::Settings(_) | Input::Operator(_) | Input::End => whole = false,
+            Input::Settings(_) => {
+                whole = self.plan.as_ref().is_some_and(|plan| encoder.settings(taken, &plan.files));
+            }
+            Input::Operator(ref act) => encoder.operator(taken, act),
+            Input::End => whole = false,
         }
         engine.handle(at, input);
         self.unless_broken(whole);

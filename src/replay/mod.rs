@@ -20,7 +20,7 @@ use crate::wire::packet::TapId;
 
 pub use messages::LastStates;
 pub use outdir::OutDir;
-pub use tape::{Differs, Played, play};
+pub use tape::{Differs, Played, Reread, play};
 
 /// Where the journal of a run goes.
 pub trait Sink {

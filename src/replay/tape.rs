@@ -5,7 +5,7 @@
 
 use super::{Sink, Stopped};
 use crate::engine::{Engine, Input, Output, Summary};
-use crate::settings::Settings;
+use crate::settings::{Settings, Written};
 use crate::tape::{Digest, Ending, Hex, Taken, Tape, TapeError};
 
 /// What came of a tape.
@@ -32,20 +32,36 @@ pub struct Differs {
     pub same: u64,
 }
 
-/// Plays a tape into `sink`, under the settings given, which may be others than its own.
+/// The configuration that files of a tape mean; none: that which it is played under stays. Else what is wrong in them.
+pub type Reread<'a> = &'a dyn Fn(&[Written]) -> Result<Option<Settings>, String>;
+
+/// Plays a tape into `sink`, under the settings given, which may be others than its own. Where its run read its
+/// configuration anew, `reread` says what to go on with.
 ///
 /// # Errors
 /// The output can't be written.
-pub fn play(tape: &mut Tape, settings: &Settings, sink: &mut dyn Sink) -> Result<Played, Stopped> {
+pub fn play(
+    tape: &mut Tape,
+    settings: &Settings,
+    reread: Reread<'_>,
+    sink: &mut dyn Sink,
+) -> Result<Played, Stopped> {
     let state = std::mem::take(&mut tape.state);
     let mut engine = Engine::restore(settings, state, tape.seed, tape.at);
-    engine.name_taps(settings.taps.iter().map(|tap| tap.id.as_str().into()).collect());
+    engine.name_taps(match tape.taps.is_empty() {
+        true => settings.taps.iter().map(|tap| tap.id.as_str().into()).collect(),
+        false => tape.taps.iter().map(|tap| tap.as_str().into()).collect(),
+    });
     let mut deck = Deck { engine, sink, digest: Digest::default(), compared: 0, differs: None };
     let mut inputs = 0_u64;
     let damage = loop {
         deck.drain().map_err(Stopped::Output)?;
         match tape.next() {
             Ok(Some(Taken::Journal(n, digest))) => deck.compare((n, digest), tape.line()),
+            Ok(Some(Taken::Settings(at, files))) => match reread(&files) {
+                Ok(fresh) => fresh.iter().for_each(|fresh| deck.engine.handle(at, Input::Settings(fresh))),
+                Err(what) => break Some(TapeError { path: tape.path().to_owned(), line: tape.line(), what }),
+            },
             Ok(Some(taken)) => deck.take(taken),
             Ok(None) => break None,
             Err(error) => break Some(error),
@@ -77,8 +93,9 @@ impl Deck<'_> {
             Taken::Receipt(at, receipt) => engine.handle(at, Input::Receipt(receipt)),
             Taken::NotAccepted(at, key, after) => engine.handle(at, Input::NotAccepted(key, after)),
             Taken::Drops(at, count) => engine.handle(at, Input::Drops(count)),
+            Taken::Operator(at, act) => engine.handle(at, Input::Operator(act)),
             Taken::Time(at) => engine.advance(at),
-            Taken::Journal(..) => {}
+            Taken::Settings(..) | Taken::Journal(..) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Hex;
 use crate::event::{
-    CallRecord, Decision, JournalEntry, KeptCase, Message, MessageState, OpenCall, Task, json,
+    CallRecord, Decision, JournalEntry, KeptCase, Message, MessageState, OpenCall, Operator, Task, json,
 };
 use crate::settings::Written;
 use crate::time::Timestamp;
@@ -35,6 +35,8 @@ pub(super) enum Line {
     Receipt(ReceiptLine),
     NotAccepted(NotAccepted),
     Drops(Drops),
+    Settings(SettingsLine),
+    Operator(OperatorLine),
     Time(At),
     Journal(Journal),
     End(End),
@@ -51,6 +53,9 @@ pub(super) struct Head {
     pub at: Timestamp,
     /// Eight bytes, the highest first.
     pub seed: Hex,
+    /// The names of the taps, in their order; none: as the configuration has them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub taps: Vec<String>,
 }
 
 /// What the rows of the state belong to.
@@ -120,6 +125,23 @@ pub(super) struct NotAccepted {
 pub(super) struct Drops {
     pub at: Timestamp,
     pub count: u64,
+}
+
+/// Another configuration, to go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettingsLine {
+    pub at: Timestamp,
+    /// The files it was read from, the main one first.
+    pub files: Vec<Written>,
+}
+
+/// What a person asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperatorLine {
+    pub at: Timestamp,
+    pub act: Operator,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

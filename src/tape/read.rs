@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::line::{Head, Line, PacketLine, Start};
 use super::packets::{EXPORTED, payload};
 use super::{Hex, LINES, PACKETS, VERSION};
-use crate::event::{OptOuts, Receipt, State};
+use crate::event::{Operator, OptOuts, Receipt, State};
 use crate::limits;
 use crate::settings::Written;
 use crate::source::{Capture, PacketSource};
@@ -45,6 +45,10 @@ pub enum Taken<'a> {
     NotAccepted(Timestamp, String, Span),
     /// Packets that were lost.
     Drops(Timestamp, u64),
+    /// The files of another configuration, to go on with.
+    Settings(Timestamp, Vec<Written>),
+    /// What a person asked for.
+    Operator(Timestamp, Operator),
     /// Time passed.
     Time(Timestamp),
     /// The number of the last journal entry so far, and the digest of all.
@@ -70,6 +74,8 @@ pub struct Tape {
     pub at: Timestamp,
     /// What keyed the engine's hashes.
     pub seed: u64,
+    /// The names of the taps; none: as the configuration has them.
+    pub taps: Vec<String>,
     /// The files of the configuration, the main one first.
     pub files: Vec<Written>,
     /// What the engine started from.
@@ -113,6 +119,7 @@ impl Tape {
             ringback: head.ringback,
             at: head.at,
             seed,
+            taps: head.taps,
             files: before.files,
             state,
             lines,
@@ -149,6 +156,8 @@ impl Tape {
                 Taken::NotAccepted(self.goes_on(it.at)?, it.key, Span::from_micros(it.after_us))
             }
             Line::Drops(it) => Taken::Drops(self.goes_on(it.at)?, it.count),
+            Line::Settings(it) => Taken::Settings(self.goes_on(it.at)?, it.files),
+            Line::Operator(it) => Taken::Operator(self.goes_on(it.at)?, it.act),
             Line::Time(it) => Taken::Time(self.goes_on(it.at)?),
             Line::Journal(it) => Taken::Journal(it.n, it.digest),
             Line::End(end) => {

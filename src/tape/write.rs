@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::line::{
-    At, DatagramLine, Digest, Drops, End, Head, Journal, NotAccepted, PacketLine, ReceiptLine,
+    At, DatagramLine, Digest, Drops, End, Head, Journal, NotAccepted, OperatorLine, PacketLine, ReceiptLine,
+    SettingsLine,
 };
 use super::packets::Packets;
 use super::{Hex, VERSION};
-use crate::event::{JournalEntry, Receipt, State};
+use crate::event::{JournalEntry, Operator, Receipt, State};
 use crate::limits;
 use crate::settings::Written;
 use crate::time::{Span, Timestamp};
@@ -101,6 +102,22 @@ impl Encoder {
         self.line("drops", &Drops { at, count });
     }
 
+    /// The files of another configuration; false if they are more than a line may hold.
+    pub fn settings(&mut self, at: Timestamp, files: &[Written]) -> bool {
+        // A byte becomes six at most; a few are around each file.
+        let most: usize = files.iter().map(|file| 6 * (file.name.len() + file.text.len()) + 32).sum();
+        let fits = most < limits::TAPE_LINE / 2;
+        if fits {
+            self.line("settings", &SettingsLine { at, files: files.to_vec() });
+        }
+        fits
+    }
+
+    /// What a person asked for.
+    pub fn operator(&mut self, at: Timestamp, act: &Operator) {
+        self.line("operator", &OperatorLine { at, act: act.clone() });
+    }
+
     /// Time passed until something was due.
     pub fn time(&mut self, at: Timestamp) {
         self.line("time", &At { at });
@@ -139,6 +156,7 @@ fn head(out: &mut Vec<u8>, begin: &Begin<'_>) {
         ringback: env!("CARGO_PKG_VERSION").to_owned(),
         at: begin.at,
         seed: Hex(begin.seed.to_be_bytes().to_vec()),
+        taps: begin.taps.to_vec(),
     };
     line(out, "tape", &head);
 }

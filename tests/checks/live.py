@@ -551,8 +551,11 @@ def busy(stream, number):
 
 
 def reloaded(folder):
-    """SIGHUP: what is right is taken, and calls and texts under way go on; what is wrong is told in a line and not taken."""
-    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    """SIGHUP: what is right is taken, and calls and texts under way go on; what is wrong is told in a line and not taken.
+
+    The tape of all that, and of what a person asked for, gives the same journal.
+    """
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth") + TAPE)
     before, stream = config.read_text(), Stream(sender("veth"))
     daemon, log = Daemon(config), (folder / "log").read_text
 
@@ -585,10 +588,20 @@ def reloaded(folder):
     assert (folder / "other/outbox.jsonl").is_file(), "no new gateway"
     busy(stream, "3125520003")
     wait(lambda: len(daemon.outbox()) == 3, daemon.last)
+    done = ringback.run("optout", "add", "+13125520004", "--config", config)
+    assert done.returncode == 0, done.stderr
+    busy(stream, "3125520004")
+    wait(lambda: "skipped" in daemon.last(), daemon.last)
     daemon.stop()
+    (tape,) = (folder / "tape").iterdir()
+    assert [len(on_tape(tape, kind)) for kind in ("settings", "operator")] == [2, 1], "not on the tape"
+    again, said = from_tape(tape, folder / "again")
+    live = store_journal(folder)
+    assert again == live, first_difference(again, live)
+    assert not said, said
     bodies, still_open = journal(folder)
     calls = [body["data"]["outcome"] for body in bodies if body["event"] == "call"]
-    assert (calls, still_open) == (["busy"] * 3, set()), calls
+    assert (calls, still_open) == (["busy"] * 4, set()), calls
 
 
 METRICS = ("127.0.0.1", 9464)

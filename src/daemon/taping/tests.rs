@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::config;
 use crate::engine::Output;
-use crate::event::MessageState;
+use crate::event::{Event, MessageState, Operator, TaskDone};
+use crate::phone::{Number, Party};
 use crate::replay::{self, Played, Sink};
 use crate::settings::Settings;
 use crate::source::{self, Merge, PacketSource};
@@ -20,6 +21,8 @@ use super::super::renewal::{Renewal, begun};
 /// A daemon without threads: an engine, its tape, its store, and a gateway that accepts a moment later.
 struct Desk {
     settings: Settings,
+    /// What it goes on with at last.
+    fresh: Option<Settings>,
     folder: PathBuf,
     tape: Tape,
     engine: Engine,
@@ -51,7 +54,7 @@ impl Desk {
         let engine = begun(&settings, state, SEED, START);
         let folder = folder.to_owned();
         let (entries, answers) = (Vec::new(), Vec::new());
-        Desk { settings, folder, tape, engine, store: Memory::new(), entries, answers }
+        Desk { settings, fresh: None, folder, tape, engine, store: Memory::new(), entries, answers }
     }
 
     fn play(&mut self, scenario: &Path, (from, count): (usize, usize)) -> usize {
@@ -73,6 +76,28 @@ impl Desk {
             n += 1;
         }
         n
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        let now = self.engine.now();
+        self.tape.give(&mut self.engine, now, input);
+        self.drain();
+    }
+
+    /// Goes on with another configuration.
+    fn reload(&mut self, fresh: Settings) {
+        self.tape.reread(vec![Written { name: "ringback.toml".into(), text: FRESH.into() }]);
+        self.give(Input::Settings(&fresh));
+        self.fresh = Some(fresh);
+    }
+
+    /// The states of texts, in the order of the journal.
+    fn texts(&self) -> Vec<MessageState> {
+        let of = |entry: &JournalEntry| match &entry.event {
+            Event::Message(message) => Some(message.state),
+            _ => None,
+        };
+        self.entries.iter().filter_map(of).collect()
     }
 
     fn pass(&mut self, span: Span) {
@@ -145,7 +170,11 @@ impl Desk {
             let mut tape = tape::Tape::open(&tape).expect("opens");
             let next = usize::try_from(tape.state.next).expect("small");
             assert_eq!(journal.0.len() + 1, next, "{named}: where the tape begins");
-            let played = replay::play(&mut tape, &self.settings, &mut journal).expect("plays");
+            let reread = |files: &[Written]| match files {
+                [file] if file.text == FRESH => Ok(self.fresh.clone()),
+                others => Err(format!("{others:?}")),
+            };
+            let played = replay::play(&mut tape, &self.settings, &reread, &mut journal).expect("plays");
             assert_eq!((&played.damage, &played.differs), (&None, &None), "{named}");
             all.push(played);
         }
@@ -246,6 +275,40 @@ fn in_a_moment_without_calls_an_old_tape_gives_way_to_a_new_one() {
 }
 
 #[test]
+fn another_configuration_and_what_people_ask_for_are_on_the_tape() {
+    let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
+    let mut desk = Desk::new(&scenario, folder.path());
+    desk.play(&scenario, (0, 3));
+    desk.give(Input::Operator(Operator::OptOut(caller())));
+    desk.play(&scenario, (3, ALL));
+    desk.pass(Span::from_secs(600));
+    assert_eq!(desk.texts(), [MessageState::Planned, MessageState::Skipped]);
+    desk.give(Input::Operator(Operator::OptIn(caller())));
+    let done = TaskDone { key: "a/task".into(), case: "a".into() };
+    desk.give(Input::Operator(Operator::TaskDone(done.clone())));
+    assert_eq!(desk.entries.last().map(|entry| &entry.event), Some(&Event::TaskDone(done)));
+    let fresh = Settings { lines: Vec::new(), ..desk.settings.clone() };
+    desk.reload(fresh);
+    let before = desk.entries.len();
+    desk.play(&captures().join("busy"), (0, ALL));
+    desk.pass(Span::from_secs(600));
+    assert!(desk.entries.len() > before && desk.texts().len() == 2, "no line, no text");
+    desk.compare("told by people");
+}
+
+#[test]
+fn the_next_tape_begins_with_the_configuration_that_was_read_anew() {
+    let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
+    let mut desk = Desk::new(&scenario, folder.path());
+    desk.reload(Settings { lines: Vec::new(), taps: Vec::new(), ..desk.settings.clone() });
+    desk.killed();
+    desk.tape.end(desk.engine.now(), Some(PATIENCE));
+    let texts =
+        desk.tapes().into_iter().map(|tape| tape::Tape::open(&tape).expect("opens").files[0].text.clone());
+    assert_eq!(texts.collect::<Vec<_>>(), ["schema = 1\n", FRESH]);
+}
+
+#[test]
 fn a_tape_that_is_full_ends_and_the_engine_goes_on() {
     let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
     let mut desk = Desk::new(&scenario, folder.path());
@@ -289,6 +352,11 @@ fn without_a_configuration_for_it_nothing_is_taped() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
+fn caller() -> Party {
+    Party::Number(Number::parse("+13125550145").expect("a number"))
+}
+
+const FRESH: &str = "fresh";
 const SEED: u64 = 11;
 const START: Timestamp = Timestamp::from_micros(0);
 const ALL: usize = usize::MAX / 2;

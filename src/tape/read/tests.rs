@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::*;
-use crate::event::{MessageState, Receipt};
+use crate::event::{MessageState, Receipt, TaskDone};
+use crate::phone::{Number, Party};
 use crate::tape::{Begin, Encoder};
 use crate::wire::packet::{LinkType, Transport};
 
@@ -125,6 +126,29 @@ fn what_was_written_is_read_again() {
     told(4, &["Drops(", ", 6)"]);
     told(5, &["Time(Timestamp(1795000006"]);
     assert_eq!(found.len(), 6);
+}
+
+#[test]
+fn what_people_changed_is_read_again() {
+    let mut encoder = written();
+    assert!(encoder.settings(secs(6), &files()));
+    let party = Party::Number(Number::parse("+13125550142").expect("a number"));
+    let acts = [
+        Operator::OptOut(party.clone()),
+        Operator::OptIn(party),
+        Operator::TaskDone(TaskDone { key: "k/task".into(), case: "k".into() }),
+    ];
+    acts.iter().for_each(|act| encoder.operator(secs(7), act));
+    encoder.end(secs(8), None);
+    let folder = put(&encoder);
+    assert_eq!(Tape::open(folder.path()).expect("opens").taps, ["eth1", "agents"]);
+    let (found, ended) = all(folder.path());
+    assert_eq!(ended, Ok(Ending::Stopped));
+    let wanted = acts.iter().map(|act| format!("{:?}", Taken::Operator(secs(7), act.clone())));
+    let settings = format!("{:?}", Taken::Settings(secs(6), files()));
+    assert_eq!(found[6..], [vec![settings], wanted.collect()].concat());
+    let long = Written { name: "long".into(), text: "x".repeat(limits::TAPE_LINE) };
+    assert!(!encoder.settings(secs(9), &[long]), "no line may be so long");
 }
 
 #[test]
