@@ -11,6 +11,7 @@ use crate::daemon::command::{Answer, Command};
 use crate::daemon::control;
 use crate::phone::{Dialplan, Party};
 use crate::settings::Settings;
+use crate::tape::Shelf;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ fn carry_out(command: &Command, settings: &Settings) -> Answer {
     let socket = control::socket(settings, &place);
     match control::ask(&socket, command) {
         Ok(Some(answer)) => answer,
-        Ok(None) => command.alone(&place, &SystemClock),
+        Ok(None) => command.alone(&place, settings.tape.as_ref().map(Shelf::new).as_ref(), &SystemClock),
         Err(error) => {
             let cure = match error.kind() {
                 ErrorKind::PermissionDenied => "run this as root, or as one of the socket's group",

@@ -80,7 +80,7 @@ pub enum Command {
     Learn(LearnArgs),
     /// Copy the store into the folder `backup` beside it, running or not
     Backup(ChoreArgs),
-    /// Forget who a number belongs to: names, numbers and texts, in the store and its backups
+    /// Forget who a number belongs to: names, numbers and texts, in the store and its backups; every tape is deleted
     Erase(NumberArgs),
     /// Who must not be texted
     #[command(subcommand)]

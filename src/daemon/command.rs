@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::event::{Event, JournalEntry, Operator, TaskDone};
 use crate::phone::Party;
 use crate::store::{Batch, Erased, OptOut, Place, Reader, Sqlite, Store, StoreError, back_up};
+use crate::tape::Shelf;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,14 +96,15 @@ impl Command {
         }
     }
 
-    /// What the store does, after what the engine said to it.
-    pub fn carry_out(&self, store: &mut dyn Store) -> Answer {
+    /// What the store does, after what the engine said to it. Tapes hold what is to be forgotten in packets, where nobody
+    /// looks for it: all are deleted.
+    pub fn carry_out(&self, store: &mut dyn Store, tapes: Option<&Shelf>) -> Answer {
         let opt_out = |store: &mut dyn Store, opt_out| {
             store.commit(&[Batch { opt_outs: vec![opt_out], ..Batch::default() }])
         };
         let done = match self {
             Command::Backup {} | Command::TaskDone { .. } => Ok("done".to_owned()),
-            Command::Erase { number } => store.erase(number).map(|erased| erased_words(&erased)),
+            Command::Erase { number } => return erase(store, number, tapes),
             Command::OptOut { number } => opt_out(store, OptOut::Out(number.clone()))
                 .map(|_| format!("{} gets no texts any more", number.shown())),
             Command::OptIn { number } => opt_out(store, OptOut::In(number.clone()))
@@ -113,15 +115,20 @@ impl Command {
     }
 
     /// Does it without a daemon, under the lock of the store.
-    pub fn alone(&self, place: &Place, clock: &dyn Clock) -> Answer {
-        let done = self.try_alone(place, clock);
+    pub fn alone(&self, place: &Place, tapes: Option<&Shelf>, clock: &dyn Clock) -> Answer {
+        let done = self.try_alone(place, tapes, clock);
         match done.and_then(|answer| place.give_back().map(|()| answer)) {
             Ok(answer) => answer,
             Err(error) => Answer::from(error),
         }
     }
 
-    fn try_alone(&self, place: &Place, clock: &dyn Clock) -> Result<Answer, StoreError> {
+    fn try_alone(
+        &self,
+        place: &Place,
+        tapes: Option<&Shelf>,
+        clock: &dyn Clock,
+    ) -> Result<Answer, StoreError> {
         let mut store = Sqlite::open(place)?.store();
         match self {
             Command::Backup {} => Ok(copied(place)),
@@ -134,9 +141,9 @@ impl Command {
                 let at = state.last_at.map_or(clock.now(), |last| last.max(clock.now()));
                 let entries = vec![JournalEntry { n: state.next, at, event: Event::TaskDone(done) }];
                 store.commit(&[Batch { entries, ..Batch::default() }])?;
-                Ok(self.carry_out(&mut store))
+                Ok(self.carry_out(&mut store, tapes))
             }
-            _ => Ok(self.carry_out(&mut store)),
+            _ => Ok(self.carry_out(&mut store, tapes)),
         }
     }
 }
@@ -157,6 +164,23 @@ fn open_task(store: &Path, key: &str) -> Result<TaskDone, Answer> {
     }
 }
 
+fn erase(store: &mut dyn Store, number: &Party, tapes: Option<&Shelf>) -> Answer {
+    let told = match store.erase(number) {
+        Ok(erased) => erased_words(&erased),
+        Err(error) => return Answer::from(error),
+    };
+    match tapes.map(|tapes| (tapes, tapes.delete_all())) {
+        None => Answer::done(told),
+        Some((_, Ok(()))) => Answer::done(format!("{told}; no tape is left")),
+        Some((tapes, Err(error))) => {
+            let folder = tapes.folder().display();
+            Answer::refused(format!(
+                "{told}; tapes in {folder} can't be deleted: {error}; delete them by hand"
+            ))
+        }
+    }
+}
+
 fn erased_words(erased: &Erased) -> String {
     let mut told = format!("erased: {} rows; what gateways were given before stays with them", erased.rows);
     for left in &erased.left {
@@ -167,11 +191,15 @@ fn erased_words(erased: &Erased) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::clock::HandClock;
     use crate::event::Task;
     use crate::phone::Number;
-    use crate::time::Timestamp;
+    use crate::settings::Taping;
+    use crate::tape;
+    use crate::time::{Span, Timestamp};
 
     fn number() -> Party {
         Party::Number(Number::parse("+13125550142").expect("a number"))
@@ -201,12 +229,38 @@ mod tests {
             let reader = Reader::open(&place.path).expect("a store");
             reader.opt_outs(&place, Some(&number())).expect("read")
         };
-        assert!(Command::OptOut { number: number() }.alone(&place, &clock).done);
+        assert!(Command::OptOut { number: number() }.alone(&place, None, &clock).done);
         assert_eq!(opted_out(), (1, true));
-        assert!(Command::OptIn { number: number() }.alone(&place, &clock).done);
+        assert!(Command::OptIn { number: number() }.alone(&place, None, &clock).done);
         assert_eq!(opted_out(), (0, false));
-        assert!(Command::Backup {}.alone(&place, &clock).done);
-        assert!(Command::Erase { number: number() }.alone(&place, &clock).told.starts_with("erased: 0 rows"));
+        assert!(Command::Backup {}.alone(&place, None, &clock).done);
+        assert!(
+            Command::Erase { number: number() }
+                .alone(&place, None, &clock)
+                .told
+                .starts_with("erased: 0 rows")
+        );
+    }
+
+    #[test]
+    fn no_tape_is_left_where_a_number_was_erased() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::new(folder.path().join("ringback.db"));
+        let clock = HandClock::at(Timestamp::from_parts(1_000, 0));
+        let taping =
+            Taping { folder: folder.path().join("tape"), keep: Span::from_secs(86_400), most: 1 << 20 };
+        let tapes = Shelf::new(&taping);
+        let tape = taping.folder.join("20261120T211407Z");
+        fs::create_dir_all(&tape).expect("made");
+        fs::write(tape.join(tape::LINES), "{}").expect("written");
+        assert!(Command::OptOut { number: number() }.alone(&place, Some(&tapes), &clock).done);
+        assert!(tape.exists());
+        let answer = Command::Erase { number: number() }.alone(&place, Some(&tapes), &clock);
+        assert!(answer.done && answer.told.ends_with("; no tape is left"), "{}", answer.told);
+        assert!(!tape.exists());
+        fs::create_dir_all(tape.join(tape::LINES)).expect("made");
+        let answer = Command::Erase { number: number() }.alone(&place, Some(&tapes), &clock);
+        assert!(!answer.done && answer.told.contains("delete them by hand"), "{}", answer.told);
     }
 
     #[test]
@@ -228,7 +282,7 @@ mod tests {
         let entries = vec![JournalEntry { n: 1, at, event: Event::Task(task.clone()) }];
         store.commit(&[Batch { entries, ..Batch::default() }]).expect("written");
         drop(store);
-        let done = |key: &str| Command::TaskDone { key: key.into() }.alone(&place, &clock);
+        let done = |key: &str| Command::TaskDone { key: key.into() }.alone(&place, None, &clock);
         assert!(!done("another").done);
         assert!(done(&task.key).done);
         assert_eq!(done(&task.key), Answer::refused(format!("task {} is done already", task.key)));
@@ -243,7 +297,7 @@ mod tests {
         let place = Place::new(folder.path().join("ringback.db"));
         let _writer = Sqlite::open(&place).expect("opens");
         let clock = HandClock::at(Timestamp::from_parts(1_000, 0));
-        let answer = Command::OptOut { number: number() }.alone(&place, &clock);
+        let answer = Command::OptOut { number: number() }.alone(&place, None, &clock);
         assert!(!answer.done && answer.told.contains("writes it"), "{}", answer.told);
     }
 }

@@ -19,6 +19,7 @@ use super::serve::{Cut, read, serve};
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::Place;
+use crate::tape::Shelf;
 
 /// Where the socket of a configuration is: as it says, else beside the store.
 pub fn socket(settings: &Settings, place: &Place) -> PathBuf {
@@ -34,14 +35,19 @@ pub fn socket(settings: &Settings, place: &Place) -> PathBuf {
 ///
 /// # Errors
 /// It can't be listened there.
-pub fn listen(path: &Path, asking: Asking, place: Place, clock: Arc<dyn Clock>) -> io::Result<()> {
+pub fn listen(
+    path: &Path,
+    asking: Asking,
+    (place, tapes): (Place, Option<Shelf>),
+    clock: Arc<dyn Clock>,
+) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o660))?;
     let accept = move || listener.accept().map(|(stream, _)| stream);
-    serve("control", accept, move |stream| attend(stream, &asking, &place, &*clock))
+    serve("control", accept, move |stream| attend(stream, &asking, (&place, tapes.as_ref()), &*clock))
 }
 
 /// Has a running daemon do what is asked for; none if none listens at `path`.
@@ -63,12 +69,12 @@ pub fn ask(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
     Ok(Some(serde_json::from_str(&line)?))
 }
 
-fn attend(mut stream: UnixStream, asking: &Asking, place: &Place, clock: &dyn Clock) {
+fn attend(mut stream: UnixStream, asking: &Asking, kept: (&Place, Option<&Shelf>), clock: &dyn Clock) {
     let answer = match read(&mut stream, clock, MOST, |taken| taken.contains(&b'\n')) {
         Ok(line) => {
             match serde_json::from_slice(line.split(|byte| *byte == b'\n').next().unwrap_or_default()) {
                 Ok(command) => {
-                    let answer = obey(&command, asking, place);
+                    let answer = obey(&command, asking, kept);
                     info!("command {}: {}", command.word(), if answer.done { "done" } else { "refused" });
                     answer
                 }
@@ -84,7 +90,7 @@ fn attend(mut stream: UnixStream, asking: &Asking, place: &Place, clock: &dyn Cl
     let _ = stream.write_all(line.as_bytes());
 }
 
-fn obey(command: &Command, asking: &Asking, place: &Place) -> Answer {
+fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&Shelf>)) -> Answer {
     if matches!(command, Command::Backup {}) {
         return copied(place);
     }
@@ -92,8 +98,8 @@ fn obey(command: &Command, asking: &Asking, place: &Place) -> Answer {
         Ok(operator) => operator,
         Err(answer) => return answer,
     };
-    let act = command.clone();
-    let Some(answer) = asking.act(operator, move |store| act.carry_out(store)) else {
+    let (act, tapes) = (command.clone(), tapes.cloned());
+    let Some(answer) = asking.act(operator, move |store| act.carry_out(store, tapes.as_ref())) else {
         return Answer::refused(
             "the store can't be written now; it is done once it can, if ringback runs on",
         );
@@ -141,7 +147,7 @@ mod tests {
 
         fn listen(&self) {
             let place = Place::new(self.folder.path().join("ringback.db"));
-            listen(&self.path(), self.asking.clone(), place, Arc::new(SystemClock)).expect("listens");
+            listen(&self.path(), self.asking.clone(), (place, None), Arc::new(SystemClock)).expect("listens");
         }
     }
 

@@ -17,6 +17,7 @@ use crate::event::{Event, JournalEntry, MessageState};
 use crate::settings::{Settings, Tap};
 use crate::source::{State, Taps};
 use crate::store::{News, Place};
+use crate::tape::Shelf;
 use crate::time::Span;
 use crate::wire::packet::TapId;
 
@@ -56,7 +57,8 @@ impl Desk {
     /// Lets others ask, by the control socket and over HTTP. Where that can't be is told; the daemon runs without.
     pub fn open(&mut self, settings: &Settings, place: &Place, clock: &Arc<dyn Clock>) {
         let path = control::socket(settings, place);
-        match control::listen(&path, self.asking.clone(), place.clone(), clock.clone()) {
+        let tapes = settings.tape.as_ref().map(Shelf::new);
+        match control::listen(&path, self.asking.clone(), (place.clone(), tapes), clock.clone()) {
             Ok(()) => self.socket = Some(path),
             Err(error) => {
                 let path = path.display();

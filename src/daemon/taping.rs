@@ -7,12 +7,13 @@
 //!
 //! A new tape begins with what the store kept, so the engine begins anew from that, too: what it does from then on
 //! follows from the tape alone. One that is as old as tapes are kept ends, whatever goes on, and is deleted with the next
-//! look at the folder, each hour. Another configuration is noted with its files. Without `[tape]` nothing of this happens.
+//! look at the folder, each hour. Where a number is to be forgotten, the tape ends and is deleted: nobody looks for numbers in
+//! packets. Another configuration is noted with its files. Without `[tape]` nothing of this happens.
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::engine::{Engine, Input};
-use crate::event::{JournalEntry, State};
+use crate::event::{JournalEntry, Operator, State};
 use crate::settings::{Taping, Written};
 use crate::tape::{Begin, Encoder, Recorder, Shelf, Standing};
 use crate::time::{Span, Timestamp};
@@ -83,6 +84,9 @@ impl Tape {
 
     /// Gives the engine an input, and notes it.
     pub fn give(&mut self, engine: &mut Engine, at: Timestamp, input: Input<'_>) {
+        if matches!(input, Input::Operator(Operator::Erase(_))) {
+            self.discard(at.max(engine.now()));
+        }
         let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
         let taken = at.max(engine.now());
         self.at = taken;
@@ -188,6 +192,14 @@ impl Tape {
         if !whole {
             self.break_off("an input that a tape can't hold");
         }
+    }
+
+    /// Leaves nothing of the tape.
+    fn discard(&mut self, at: Timestamp) {
+        let Some(on) = self.on.take() else { return };
+        info!("the tape ends here and is deleted: a number is erased; the next one begins in an hour");
+        on.recorder.discard();
+        self.since = at;
     }
 
     fn break_off(&mut self, why: &str) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::shelf::{Files, Shelf};
+use super::shelf::{self, Files, Shelf};
 use super::write::Ready;
 use crate::limits;
 use crate::time::{Span, Timestamp};
@@ -46,6 +46,8 @@ pub enum Standing {
 struct Shared {
     waiting: AtomicUsize,
     failed: AtomicBool,
+    /// Nothing of it is to be kept.
+    discarded: AtomicBool,
 }
 
 impl Recorder {
@@ -91,6 +93,11 @@ impl Recorder {
         }
     }
 
+    /// Ends the tape and deletes it, as soon as the disk is ready for that.
+    pub fn discard(self) {
+        self.shared.discarded.store(true, Ordering::Relaxed);
+    }
+
     /// Ends the tape; waits for the disk, but not for longer than `patience`.
     pub fn finish(self, patience: Span) {
         let Recorder { to, ended, .. } = self;
@@ -111,6 +118,9 @@ fn write(shelf: &Shelf, at: Timestamp, from: &Receiver<Ready>, shared: &Shared) 
         packets.write_all(&ready.packets)?;
         lines.write_all(&ready.lines)?;
         shared.waiting.fetch_sub(ready.len(), Ordering::Relaxed);
+    }
+    if shared.discarded.load(Ordering::Relaxed) {
+        return shelf::delete(&folder);
     }
     packets.sync_all()?;
     lines.sync_all()

@@ -52,6 +52,23 @@ impl Shelf {
         }
     }
 
+    /// Deletes every tape.
+    ///
+    /// # Errors
+    /// One can't be deleted.
+    pub fn delete_all(&self) -> io::Result<()> {
+        let tapes = match self.tapes() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            tapes => tapes?,
+        };
+        tapes.iter().try_for_each(|(tape, _)| delete(&self.taping.folder.join(tape)))
+    }
+
+    /// The folder they are in.
+    pub fn folder(&self) -> &Path {
+        &self.taping.folder
+    }
+
     /// The bytes a tape may have; four of them are all there may be.
     pub fn most_of_one(&self) -> u64 {
         self.taping.most / 4
@@ -114,7 +131,7 @@ impl Shelf {
 }
 
 /// Deletes a tape, and its folder if nothing else is in it.
-fn delete(folder: &Path) -> io::Result<()> {
+pub(super) fn delete(folder: &Path) -> io::Result<()> {
     for file in [LINES, PACKETS] {
         match fs::remove_file(folder.join(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -196,5 +213,7 @@ mod tests {
         assert_eq!(names(folder.path()), [name(at(0)).as_str(), &name(at(900)), &name(at(950)), "notes"]);
         shelf.clear(at(1_950)).expect("clears");
         assert_eq!(names(folder.path()), [name(at(0)).as_str(), &name(at(950)), "notes"]);
+        shelf.delete_all().expect("deletes");
+        assert_eq!(names(folder.path()), [name(at(0)).as_str(), "notes"]);
     }
 }

@@ -696,7 +696,7 @@ def figures(folder):
 
 def commanded(folder):
     """People change records while it runs; nothing but the socket lets them, and nothing they say wrong harms it."""
-    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth") + TAPE)
     config.write_text(config.read_text().replace('after = "1s"', 'after = "4s"'))
     daemon, stream = Daemon(config), Stream(sender("veth"))
     path = folder / "state/ringback.db.sock"
@@ -729,7 +729,8 @@ def commanded(folder):
     # Planned, and erased before it is due: it never leaves.
     busy(stream, "3125540003")
     wait(lambda: any(message["to"] == "+13125540003" for message in listed("message", "list")), daemon.last)
-    told("erase", "+13125540003")
+    assert list((folder / "tape").iterdir()), "no tape"
+    assert told("erase", "+13125540003").endswith("; no tape is left\n")
     told("optout", "remove", "+13125540001")
     told("erase", "+13125540002")
     busy(stream, "3125540004")
@@ -737,6 +738,7 @@ def commanded(folder):
     assert sorted(text["to"][-4:] for text in daemon.outbox()) == ["0002", "0004"], daemon.outbox()
     daemon.stop()
     assert not path.exists(), "the socket is still there"
+    assert not list((folder / "tape").iterdir()), "a tape is left"
     for file in (folder / "state").rglob("*"):
         for number in (b"3125540002", b"3125540003") if file.is_file() else ():
             assert number not in file.read_bytes(), f"{number} in {file}"

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::config;
 use crate::engine::Output;
-use crate::event::{Event, MessageState, Operator, TaskDone};
+use crate::event::{Event, MessageState, TaskDone};
 use crate::phone::{Number, Party};
 use crate::replay::{self, Played, Sink};
 use crate::settings::Settings;
@@ -306,6 +306,26 @@ fn the_next_tape_begins_with_the_configuration_that_was_read_anew() {
     let texts =
         desk.tapes().into_iter().map(|tape| tape::Tape::open(&tape).expect("opens").files[0].text.clone());
     assert_eq!(texts.collect::<Vec<_>>(), ["schema = 1\n", FRESH]);
+}
+
+#[test]
+fn nothing_is_left_of_the_tape_on_which_a_number_was_erased() {
+    let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
+    let mut desk = Desk::new(&scenario, folder.path());
+    desk.play(&scenario, (0, ALL));
+    let is_there = || fs::read_dir(folder.path()).expect("a folder").next().is_some();
+    // The thread is told by nobody when it has begun, or is done.
+    while !is_there() {
+        std::thread::yield_now();
+    }
+    desk.give(Input::Operator(Operator::Erase(caller())));
+    assert!(desk.tape.on.is_none());
+    assert_eq!(desk.texts(), [MessageState::Planned, MessageState::Cancelled]);
+    while is_there() {
+        std::thread::yield_now();
+    }
+    assert!(!desk.tape.wants_another(desk.engine.now() + Span::from_secs(3_599)));
+    assert!(desk.tape.wants_another(desk.engine.now() + AGAIN));
 }
 
 #[test]
