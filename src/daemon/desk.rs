@@ -140,7 +140,7 @@ impl Office {
             trouble: self.desk.troubles.get(usize::from(number)).cloned().flatten(),
         };
         Figures {
-            summary: self.engine.summary(),
+            counts: self.renewal.counts(&self.engine),
             load: self.engine.load(),
             entries: self.desk.entries.clone(),
             taps: (0..=u16::MAX).zip(names).map(tap).collect(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::gauge::Measures;
 use crate::engine::{Load, Summary};
@@ -18,8 +18,8 @@ use crate::store::Standing;
 /// All that can be told at a moment.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// What the engine saw and judged.
-    pub summary: Summary,
+    /// What was seen and judged.
+    pub counts: Counts,
     /// How much it holds.
     pub load: Load,
     /// Entries of the journal in this run.
@@ -74,6 +74,43 @@ impl Entries {
     }
 }
 
+/// The counts of a summary: each a number, or an object of numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Map<String, Value>);
+
+impl Counts {
+    /// Those of an engine.
+    pub fn of(summary: &Summary) -> Counts {
+        match serde_json::to_value(summary) {
+            Ok(Value::Object(all)) => Counts(all),
+            _ => Counts::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn packets(&self) -> Option<u64> {
+        self.0.get("packets").and_then(Value::as_u64)
+    }
+
+    /// Those of both.
+    pub fn and(mut self, more: Counts) -> Counts {
+        more.0.into_iter().for_each(|(name, value)| add(self.0.entry(name).or_insert(Value::Null), value));
+        self
+    }
+}
+
+fn add(to: &mut Value, more: Value) {
+    match (to, more) {
+        (Value::Object(to), Value::Object(more)) => {
+            more.into_iter().for_each(|(name, value)| add(to.entry(name).or_insert(Value::Null), value));
+        }
+        (Value::Number(to), Value::Number(more)) => {
+            *to = to.as_u64().unwrap_or(0).saturating_add(more.as_u64().unwrap_or(0)).into();
+        }
+        (to, more) => *to = more,
+    }
+}
+
 impl Figures {
     /// What is wrong, a line each; nothing if all is well.
     pub fn troubles(&self) -> Vec<String> {
@@ -88,7 +125,7 @@ impl Figures {
     /// The text format of Prometheus (version 0.0.4).
     pub fn text(&self) -> String {
         let mut page = Page::default();
-        page.summary(&self.summary);
+        page.counts(&self.counts);
         self.taps(&mut page);
         self.store(&mut page);
         let kinds = self.entries.kinds.iter();
@@ -228,15 +265,14 @@ impl Page {
     }
 
     /// Every count of a summary; its schema says what each is.
-    fn summary(&mut self, summary: &Summary) {
+    fn counts(&mut self, counts: &Counts) {
         let settings = SchemaSettings::draft2020_12().for_serialize();
         let schema = settings.into_generator().into_root_schema_for::<Summary>();
         let described = |name: &str| {
             let told = schema.get("properties").and_then(|all| all.get(name)?.get("description")?.as_str());
             told.unwrap_or_default().to_owned()
         };
-        let Ok(Value::Object(counts)) = serde_json::to_value(summary) else { return };
-        for (name, value) in &counts {
+        for (name, value) in &counts.0 {
             let total = format!("{}_total", name.strip_suffix("_total").unwrap_or(name));
             match value {
                 Value::Number(count) => {
@@ -274,7 +310,7 @@ pub mod tests {
         let clock = Arc::new(HandClock::at(Timestamp::from_parts(1_000, 0)));
         let tap = TapFigures { id: "a \"b\"".into(), counts: TapCounts::default(), trouble: None };
         Figures {
-            summary: Summary::default(),
+            counts: Counts::of(&Summary::default()),
             load: Load::default(),
             entries: Entries::default(),
             taps: vec![tap],
@@ -287,8 +323,12 @@ pub mod tests {
 
     #[test]
     fn each_row_has_a_name_that_was_described_and_a_number() {
+        let of = |summary: Summary| Counts::of(&summary);
+        let busy = |times| Summary { outcomes: [(Outcome::Busy, times)].into(), ..Summary::default() };
+        let earlier = Summary { calls: 2, outcomes: [(Outcome::Declined, 1)].into(), ..Summary::default() };
         let mut told = figures();
-        told.summary.outcomes.insert(Outcome::Busy, 3);
+        // An engine takes over from another; no count goes back.
+        told.counts = of(busy(1)).and(of(earlier)).and(of(busy(2)));
         let text = told.text();
         let named = |line: &str| line.split([' ', '{']).next().unwrap_or_default().to_owned();
         let described: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# HELP ")).collect();
@@ -305,6 +345,8 @@ pub mod tests {
         }
         for line in [
             "ringback_outcomes_total{outcome=\"busy\"} 3",
+            "ringback_outcomes_total{outcome=\"declined\"} 1",
+            "ringback_calls_total 2",
             "ringback_tap_up{tap=\"a \\\"b\\\"\"} 1",
             "ringback_packets_total 0",
         ] {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 
 use tracing::debug;
 
+use super::figures::Counts;
 use super::taping::Tape;
 use crate::engine::Engine;
 use crate::event::State;
@@ -23,18 +24,25 @@ pub struct Renewal {
     asked: Option<(u64, Receiver<Result<State, StoreError>>)>,
     /// Batches given to the store, and what else was changed in it.
     pub batches: u64,
+    /// What the engines before this one counted.
+    earlier: Counts,
 }
 
 impl Renewal {
     /// Nothing is wanted yet.
     pub fn new(settings: Settings, seed: u64) -> Renewal {
-        Renewal { settings, seed, asked: None, batches: 0 }
+        Renewal { settings, seed, asked: None, batches: 0, earlier: Counts::default() }
     }
 
     /// Another configuration; which taps there are it can't change.
     pub fn reconfigure(&mut self, settings: &Settings) {
         let taps = std::mem::take(&mut self.settings.taps);
         self.settings = Settings { taps, ..settings.clone() };
+    }
+
+    /// What the engine counted, and those before it in this run.
+    pub fn counts(&self, engine: &Engine) -> Counts {
+        self.earlier.clone().and(Counts::of(&engine.summary()))
     }
 
     /// Is told in every turn of the loop in which nothing came.
@@ -61,10 +69,11 @@ impl Renewal {
         self.asked.is_some()
     }
 
-    fn renew(&self, engine: &mut Engine, tape: &mut Tape, state: State) {
+    fn renew(&mut self, engine: &mut Engine, tape: &mut Tape, state: State) {
         let now = engine.now();
         tape.end(now, None);
         tape.begin(&state, now);
+        self.earlier = self.counts(engine);
         *engine = begun(&self.settings, state, self.seed, now);
     }
 }

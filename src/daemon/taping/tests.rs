@@ -263,9 +263,11 @@ fn in_a_moment_without_calls_an_old_tape_gives_way_to_a_new_one() {
     let batch = Batch { entries: desk.entries.clone(), ..Batch::default() };
     writer.put(batch, true).expect("is taken");
     desk.tape.since = desk.engine.now() - Span::from_secs(200_000);
+    let seen = renewal.counts(&desk.engine).packets();
     while desk.tapes().len() == 1 {
         renewal.turn(&mut desk.engine, &mut desk.tape, &writer);
     }
+    assert_eq!((desk.engine.summary().flow.packets, renewal.counts(&desk.engine).packets()), (0, seen));
     desk.play(&captures().join("busy"), (0, ALL));
     desk.pass(Span::from_secs(600));
     desk.tape.end(desk.engine.now(), Some(PATIENCE));
