@@ -1,8 +1,9 @@
 //! Where the known headers of a message start: for messages that are asked for more than where they belong.
 
 use super::fault::Faults;
-use super::lines::{first_line, is_token, split_header, walk};
+use super::lines::{is_token, split_header, walk};
 use super::name::HeaderName;
+use crate::wire::find::LineEnds;
 
 /// Where the first line of each known header starts, and whether all lines are ones of headers.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,9 @@ impl Index {
     pub(super) fn of(head: &[u8]) -> Index {
         let mut index =
             Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false };
-        walk(head, head.len() - first_line(head).1.len(), |at, line| index.add(at, line));
+        let mut line_ends = LineEnds::new(head, 0);
+        let start = line_ends.next().unwrap_or_default();
+        walk(head, line_ends, start, |at, line| index.add(at, line));
         index
     }
 

@@ -18,20 +18,22 @@ pub struct Bad;
 pub(super) struct Lines<'a> {
     bytes: &'a [u8],
     line_ends: LineEnds<'a>,
+    /// Where the next one begins, and with what.
     at: usize,
+    first: u8,
     blank: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Lines<'a> {
-        Lines::from(bytes, 0)
+        Lines::from(bytes, LineEnds::new(bytes, 0), 0)
     }
 
-    /// Those from `at` on, which is where one begins.
+    /// Those from `at` on, to which the search for line ends has come.
     #[inline(always)]
-    fn from(bytes: &'a [u8], at: usize) -> Lines<'a> {
-        Lines { bytes, line_ends: LineEnds::new(bytes, at), at, blank: false }
+    fn from(bytes: &'a [u8], line_ends: LineEnds<'a>, at: usize) -> Lines<'a> {
+        Lines { bytes, line_ends, at, first: bytes.get(at).copied().unwrap_or(0), blank: false }
     }
 
     /// What has not been read; after the last line, what follows the blank line.
@@ -48,6 +50,7 @@ impl<'a> Lines<'a> {
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
+    /// The byte behind a line tells whether it goes on, and then is the first one of the next.
     #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
         if self.blank {
@@ -56,46 +59,33 @@ impl<'a> Iterator for Lines<'a> {
         loop {
             let end = self.line_ends.next()?;
             let line = self.bytes.get(self.at..end)?;
-            if matches!(line, [b'\n'] | [b'\r', b'\n']) {
+            if matches!(self.first, b'\r' | b'\n') && matches!(line, [b'\n'] | [b'\r', b'\n']) {
                 (self.at, self.blank) = (end, true);
                 return None;
             }
-            if !matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
-                self.at = end;
+            let next = self.bytes.get(end).copied().unwrap_or(0);
+            if !matches!(next, b' ' | b'\t') {
+                (self.at, self.first) = (end, next);
                 return Some(line);
             }
         }
     }
 }
 
-/// Shows each logical line from `start` on and where it begins, until the blank line; tells where that ends, if there is
-/// one. The byte behind a line tells whether it goes on, and then is the first one of the next.
+/// Shows each logical line from `start` on, to which the search for line ends has come, and where it begins, until the
+/// blank line; tells where that ends, if there is one.
 #[inline(always)]
-pub(super) fn walk<'a>(bytes: &'a [u8], start: usize, show: impl FnMut(usize, &'a [u8])) -> Option<usize> {
-    walk_on(bytes, LineEnds::new(bytes, start), start, show)
-}
-
-/// The same, where the search for line ends has come to `start` already.
-#[inline(always)]
-pub(super) fn walk_on<'a>(
+pub(super) fn walk<'a>(
     bytes: &'a [u8],
     line_ends: LineEnds<'a>,
     start: usize,
     mut show: impl FnMut(usize, &'a [u8]),
 ) -> Option<usize> {
-    let (mut at, mut first) = (start, bytes.get(start).copied().unwrap_or(0));
-    for end in line_ends {
-        let line = bytes.get(at..end)?;
-        if matches!(first, b'\r' | b'\n') && matches!(line, [b'\n'] | [b'\r', b'\n']) {
-            return Some(end);
-        }
-        let next = bytes.get(end).copied().unwrap_or(0);
-        if !matches!(next, b' ' | b'\t') {
-            show(at, line);
-            (at, first) = (end, next);
-        }
+    let mut lines = Lines::from(bytes, line_ends, start);
+    while let Some(line) = lines.next() {
+        show(lines.at - line.len(), line);
     }
-    None
+    lines.blank.then_some(lines.at)
 }
 
 /// The index after the blank line that ends a head, line ends before the start line skipped; `None` if there is
@@ -325,7 +315,8 @@ mod tests {
         ];
         for (head, start, lines, blank) in heads {
             let mut shown = Vec::new();
-            let end = walk(head.as_bytes(), start, |at, line| shown.push((at, line)));
+            let head_of = head.as_bytes();
+            let end = walk(head_of, LineEnds::new(head_of, start), start, |at, line| shown.push((at, line)));
             let lines: Vec<_> = lines.iter().map(|(at, line)| (*at, line.as_bytes())).collect();
             assert_eq!((shown, end), (lines, blank), "{head:?}");
         }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use super::fault::Faults;
 use super::lines::{
-    Bad, cut, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end, walk_on,
+    Bad, cut, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end, walk,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
@@ -95,7 +95,7 @@ impl<'a> Scan<'a> {
     #[inline]
     fn head(&mut self, bytes: &'a [u8], line_ends: LineEnds<'a>, start: usize) -> Head {
         let (mut read, mut length) = (start, None);
-        let whole = walk_on(bytes, line_ends, start, |at, line| {
+        let whole = walk(bytes, line_ends, start, |at, line| {
             if usize::from(self.lines) < limits::HEADERS {
                 self.lines += 1;
                 self.line(line, &mut length);
