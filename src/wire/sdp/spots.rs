@@ -27,7 +27,6 @@ pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
         at = end;
         match (line, &mut section) {
             ([b'a', b'=', b'r' | b'R', ..], Some(section)) => section.map(line),
-            ([b'a', ..], _) => {}
             ([b'c', b'=', value @ ..], None) => session.take(value),
             ([b'c', b'=', value @ ..], Some(section)) => section.connection.take(value),
             ([b'm', b'=', value @ ..], _) => {
@@ -93,9 +92,10 @@ impl<'a> Section<'a> {
         if !(DYNAMIC..NONE).contains(&payload) || self.wanted >> payload & 1 == 0 {
             return;
         }
-        let codec = match map {
-            _ if map.starts_with(b"telephone-event/8000") => Codec::TelephoneEvent,
-            _ => RtpMap::read(map).map_or(Codec::Other, |map| Codec::of_map(map.encoding, map.clock)),
+        let codec = if map.starts_with(b"telephone-event/8000") {
+            Codec::TelephoneEvent
+        } else {
+            RtpMap::read(map).map_or(Codec::Other, |map| Codec::of_map(map.encoding, map.clock))
         };
         if codec != Codec::Other
             && let Some(slot) = self.kinds.named.get_mut(self.named)
