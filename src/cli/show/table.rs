@@ -21,17 +21,14 @@ pub struct Look {
 /// The head of the table of calls.
 pub fn head(look: &Look) -> String {
     let mut line = String::new();
-    row(&mut line, ["WHEN", "CALLER", "CALLED"], "OUTCOME             ", ["RANG", "TALK"]);
+    row(&mut line, ["WHEN", "CALLER", "CALLED"], &outcome("OUTCOME"), ["RANG", "TALK"]);
     paint(look, BOLD, &line)
 }
 
 /// One call: a line, and for a missed one a second that says why and how to learn more.
 pub fn call(record: &CallRecord, look: &Look) -> String {
-    let mut outcome = String::with_capacity(32);
-    column(&mut outcome, words::outcome(record.outcome), 20);
-    if record.missed {
-        outcome = paint(look, RED, &outcome);
-    }
+    let outcome = outcome(words::outcome(record.outcome));
+    let outcome = if record.missed { paint(look, RED, &outcome) } else { outcome };
     let (at, caller, called) =
         (local(record.at, &look.tz), shown_caller(record), shown(record.called.as_ref()));
     let mut text = String::with_capacity(256);
@@ -64,6 +61,13 @@ fn row(text: &mut String, [at, caller, called]: [&str; 3], outcome: &str, times:
         (time.len()..5).for_each(|_| text.push(' '));
         text.push_str(time);
     }
+}
+
+/// An outcome as wide as its column, before it is painted.
+fn outcome(word: &str) -> String {
+    let mut text = String::with_capacity(32);
+    column(&mut text, word, 20);
+    text
 }
 
 /// A value with blanks behind it, if it is shorter than its column.
