@@ -23,7 +23,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::replay::Until;
@@ -35,26 +35,6 @@ pub const USAGE: u8 = 2;
 /// Commands of the contract that this version doesn't have.
 const LATER: [&str; 8] =
     ["10dlc-kit", "contacts", "diff", "export", "gateway", "report", "selftest", "simulate"];
-
-/// The commands there are.
-const COMMANDS: [&str; 16] = [
-    "backup",
-    "check",
-    "completions",
-    "doctor",
-    "erase",
-    "explain",
-    "help",
-    "learn",
-    "man",
-    "message",
-    "optout",
-    "release",
-    "replay",
-    "review",
-    "run",
-    "task",
-];
 
 /// Finds missed calls in the SIP signalling beside a PBX and follows them up by the office's own rules.
 #[derive(Debug, Parser)]
@@ -404,8 +384,10 @@ fn unknown(words: &[OsString]) -> ExitCode {
         eprintln!("ringback: `{word}` comes with a later version; `ringback --help` lists what there is");
         return ExitCode::from(USAGE);
     }
-    let close = |known: &&str| strsim::damerau_levenshtein(&word, known) <= (word.len() / 3).max(1);
-    match COMMANDS.iter().copied().filter(close).min_by_key(|known| strsim::damerau_levenshtein(&word, known))
+    let distance = |known: &str| strsim::damerau_levenshtein(&word, known);
+    let cli = Cli::command();
+    let names = cli.get_subcommands().map(clap::Command::get_name).chain(["help"]);
+    match names.filter(|known| distance(known) <= (word.len() / 3).max(1)).min_by_key(|known| distance(known))
     {
         Some(near) => eprintln!("ringback: no command `{word}`; did you mean `{near}`?"),
         None => eprintln!("ringback: no command `{word}`; `ringback --help` lists them"),
