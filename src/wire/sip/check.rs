@@ -2,12 +2,11 @@
 
 use super::address::NameAddr;
 use super::fault::Faults;
-use super::lines::is_lws;
 use super::message::Message;
 use super::start::StartLine;
 use super::uri::Uri;
 use super::via::Via;
-use crate::wire::find::near;
+use crate::wire::find::{near, near_any};
 
 /// The faults in the values of a message, its From and To read.
 pub(super) fn faults(message: &Message<'_>, ends: [Option<&NameAddr<'_>>; 2]) -> Faults {
@@ -28,6 +27,6 @@ pub(super) fn faults(message: &Message<'_>, ends: [Option<&NameAddr<'_>>; 2]) ->
 /// A Request-URI stands alone, without brackets, and carries no headers (RFC 3261 section 19.1.1).
 fn is_sound_target(uri: &[u8]) -> bool {
     uri.first() != Some(&b'<')
-        && !uri.iter().any(|b| is_lws(*b))
+        && near_any([b' ', b'\t', b'\r', b'\n'], uri).is_none()
         && (near(b'?', uri).is_none() || !Uri::parse(uri).has_headers())
 }

@@ -12,7 +12,7 @@ use super::method::Method;
 use super::name::HeaderName;
 use super::start::{self, Refusal, StartLine};
 use crate::limits;
-use crate::wire::find::LineEnds;
+use crate::wire::find::{HEAD_LINES, LineEnds, head_lines};
 
 /// What a pass over the headers found.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +39,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     if bytes.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | 0)) {
         return Err(Refusal::Keepalive);
     }
-    let mut line_ends = LineEnds::new(bytes, 0);
-    let first = line_ends.next().unwrap_or_default();
+    let mut ends = [0; HEAD_LINES];
+    let lines = head_lines(bytes, &mut ends).filter(|head| head.blank).map(|head| head.ends);
+    let first = match lines {
+        Some([first, ..]) => usize::from(*first),
+        _ => LineEnds::new(bytes, 0).next().unwrap_or_default(),
+    };
     let (start, faults) = start::read(trim_line_end(cut(bytes, first).0))?;
     let mut scan = Scan::new(faults);
-    let head = scan.head(bytes, line_ends, first);
+    let head = match lines.and_then(|lines| scan.plain_head(bytes, lines)) {
+        Some(head) => head,
+        None => {
+            scan = Scan::new(faults);
+            scan.head(bytes)
+        }
+    };
     if scan.lines == 0 {
         return Err(Refusal::NoHeaders);
     }
@@ -52,9 +62,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     if scan.keys.iter().any(|key| key.is_empty()) {
         scan.faults |= Faults::MISSING_KEY;
     }
-    let method = match start {
-        StartLine::Request { method, .. } => Method::read(method),
-        StartLine::Response { .. } => cseq.map_or(Method::Other, |cseq| cseq.method),
+    let method = match (start, cseq) {
+        (_, Some(cseq)) if !scan.faults.any(Faults::CSEQ_MISMATCH) => cseq.method,
+        (StartLine::Request { method, .. }, _) => Method::read(method),
+        (StartLine::Response { .. }, _) => Method::Other,
     };
     Ok(Message {
         start,
@@ -91,9 +102,31 @@ impl<'a> Scan<'a> {
         Scan { keys: [&[]; 4], via: &[], content_type: &[], initials: 0, lines: 0, faults }
     }
 
-    /// Reads the header lines from `start` on, to which the search for line ends has come.
-    #[inline]
-    fn head(&mut self, bytes: &'a [u8], line_ends: LineEnds<'a>, start: usize) -> Head {
+    /// Reads a head whose lines all end where `ends` says, as nearly all do; `None` if one of them is folded.
+    #[inline(always)]
+    fn plain_head(&mut self, bytes: &'a [u8], ends: &[u16]) -> Option<Head> {
+        let [start, lines @ .., blank] = ends else { return None };
+        let (mut read, mut length) = (usize::from(*start), None);
+        for end in lines {
+            let (at, end) = (read, usize::from(*end));
+            let first = *bytes.get(at)?;
+            self.initials |= initial(first);
+            match KINDS[usize::from(first)] {
+                Kind::Passed => {}
+                Kind::Sought => self.sought(bytes.get(at..end)?, &mut length),
+                Kind::Blank => return None,
+            }
+            read = end;
+        }
+        self.lines = lines.len() as u16;
+        Some(Head { read, whole: usize::from(*blank), length })
+    }
+
+    /// Reads any head.
+    #[cold]
+    fn head(&mut self, bytes: &'a [u8]) -> Head {
+        let mut line_ends = LineEnds::new(bytes, 0);
+        let start = line_ends.next().unwrap_or_default();
         let (mut read, mut length) = (start, None);
         let whole = walk(bytes, line_ends, start, |at, line| {
             if usize::from(self.lines) < limits::HEADERS {
@@ -110,13 +143,17 @@ impl<'a> Scan<'a> {
         Head { read, whole: whole.unwrap_or(bytes.len()), length }
     }
 
-    #[inline(always)]
     fn line(&mut self, line: &'a [u8], length: &mut Length) {
         let Some(first) = line.first() else { return };
         self.initials |= initial(*first);
-        if !SOUGHT[usize::from(*first)] {
-            return;
+        if KINDS[usize::from(*first)] == Kind::Sought {
+            self.sought(line, length);
         }
+    }
+
+    /// A line that begins as one of the headers does that are looked for.
+    #[inline(always)]
+    fn sought(&mut self, line: &'a [u8], length: &mut Length) {
         match HeaderName::usual(line) {
             Some((known, value)) => self.field(known, cut(line, value).1, length),
             None => self.unusual(line, length),
@@ -185,15 +222,27 @@ pub(super) const fn initial(first: u8) -> u32 {
     1 << (first & 31)
 }
 
-/// What the names begin with that the pass looks for, the compact ones too.
-static SOUGHT: [bool; 256] = {
-    let mut table = [false; 256];
+/// What the first byte of a line tells of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing that the pass looks for begins so.
+    Passed,
+    /// A header that it looks for may begin so.
+    Sought,
+    /// It goes on with the line before it.
+    Blank,
+}
+
+static KINDS: [Kind; 256] = {
+    let mut table = [Kind::Passed; 256];
     let letters = b"CcFfIiLlTtVv";
     let mut n = 0;
     while n < letters.len() {
-        table[letters[n] as usize] = true;
+        table[letters[n] as usize] = Kind::Sought;
         n += 1;
     }
+    table[b' ' as usize] = Kind::Blank;
+    table[b'\t' as usize] = Kind::Blank;
     table
 };
 
@@ -221,5 +270,36 @@ impl<'a> CSeq<'a> {
         let method = Method::read(raw_method);
         let named = method != Method::Other || is_token(raw_method);
         named.then_some(CSeq { number, method, raw_method })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_head_is_read_as_any_other(
+            lines in proptest::collection::vec(
+                "(Via|v|From|To|t|CSeq|Call-ID|Content-Length|l|Content-Type|Contact|Allow|X-[a-z]{3})[ ]?:[ ]?[a-c1-3;=, ]{0,9}|[ :a]{0,3}",
+                0..9,
+            ),
+            end in "\r?\n",
+        ) {
+            let text = format!("ACK sip:a SIP/2.0{end}{}{end}body", lines.iter().map(|line| format!("{line}{end}")).collect::<String>());
+            let bytes = text.as_bytes();
+            let mut ends = [0; HEAD_LINES];
+            let ends = head_lines(bytes, &mut ends).expect("few lines").ends;
+            let (mut plain, mut any) = (Scan::new(Faults::default()), Scan::new(Faults::default()));
+            if let Some(head) = plain.plain_head(bytes, ends) {
+                let whole = any.head(bytes);
+                prop_assert_eq!((head.read, head.whole, head.length), (whole.read, whole.whole, whole.length));
+                prop_assert_eq!(format!("{plain:?}"), format!("{any:?}"));
+            } else {
+                prop_assert!(lines.iter().any(|line| line.starts_with(' ')), "{}", text);
+            }
+        }
     }
 }

@@ -72,8 +72,12 @@ pub(super) fn read(line: &[u8]) -> Result<(StartLine<'_>, Faults), Refusal> {
 fn usual(line: &[u8]) -> Option<StartLine<'_>> {
     if let [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', digits @ ..] = line {
         let (status, reason) = (status(digits.get(..3)?)?, digits.get(3..)?);
-        let apart = matches!(reason, [] | [b' ', ..]);
-        return apart.then_some(StartLine::Response { status, reason: reason.trim_ascii() });
+        let reason = match reason {
+            [b' ', bare @ ..] if is_bare(bare) => bare,
+            [] | [b' ', ..] => reason.trim_ascii(),
+            _ => return None,
+        };
+        return Some(StartLine::Response { status, reason });
     }
     let before = line.strip_suffix(b" SIP/2.0")?;
     let (method, uri) = cut(before, near(b' ', before)?);
@@ -84,6 +88,7 @@ fn usual(line: &[u8]) -> Option<StartLine<'_>> {
 }
 
 /// Three digits, the first from 1 to 6.
+#[inline]
 fn status(digits: &[u8]) -> Option<u16> {
     match digits {
         [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
