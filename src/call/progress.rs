@@ -9,7 +9,7 @@ use crate::call::transaction::{Hop, Refused, Seen};
 use crate::event::Role;
 use crate::settings::Roles;
 use crate::wire::packet::Datagram;
-use crate::wire::sip::{HeaderName, Message, Method, reasons};
+use crate::wire::sip::{self, HeaderName, Message, Method, reasons};
 
 /// A message of a leg.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +45,8 @@ pub struct Keys<'a> {
     pub call_id: &'a [u8],
     /// From-tag; empty if there is none (RFC 2543).
     pub from_tag: &'a [u8],
-    /// To-tag; none outside a dialog.
-    pub to_tag: Option<&'a [u8]>,
+    /// To, as sent; empty if there is none.
+    pub to: &'a [u8],
 }
 
 impl<'a> Keys<'a> {
@@ -67,13 +67,18 @@ impl<'a> Keys<'a> {
             cseq,
             call_id,
             from_tag,
-            to_tag: message.to_tag(),
+            to: message.header(HeaderName::To).unwrap_or_default(),
         })
+    }
+
+    /// The To-tag; none outside a dialog.
+    pub fn to_tag(self) -> Option<&'a [u8]> {
+        sip::tag_of(self.to)
     }
 
     /// The leg, if its sender is the called party: Call-ID and To-tag. None outside a dialog.
     pub fn leg_of_called(&self, keyer: &Keyer) -> Option<Key> {
-        self.to_tag.map(|to_tag| leg(keyer, self.call, to_tag))
+        self.to_tag().map(|to_tag| leg(keyer, self.call, to_tag))
     }
 }
 
@@ -91,7 +96,7 @@ impl Heard<'_> {
     /// Whether it is an INVITE outside a dialog.
     pub fn opens_leg(&self) -> bool {
         let invite = self.message.status().is_none() && self.message.method() == Method::Invite;
-        invite && self.keys.to_tag.is_none()
+        invite && self.keys.to_tag().is_none()
     }
 
     /// Whether it may change who is thought to have answered.
@@ -105,7 +110,7 @@ impl Heard<'_> {
     /// Whether it asks the other side of a dialog to call somebody.
     pub fn refers(&self) -> bool {
         let refer = self.message.method() == Method::Refer && self.message.status().is_none();
-        refer && self.keys.to_tag.is_some()
+        refer && self.keys.to_tag().is_some()
     }
 }
 
@@ -156,8 +161,7 @@ fn climb(leg: &mut Leg, heard: &Heard<'_>) -> bool {
     leg.ladder.push(Rung {
         at: datagram.at,
         frame: datagram.frame.n,
-        fingerprint: keyer
-            .fingerprint(u64::from(keys.hop) << 8 | method as u64, [keys.to_tag.unwrap_or_default()]),
+        fingerprint: keyer.fingerprint(u64::from(keys.hop) << 8 | method as u64, [keys.to]),
         label: message.status().map_or(Label::Request(method), Label::Status),
         src: datagram.src.ip(),
         dst: datagram.dst.ip(),
@@ -202,8 +206,8 @@ fn ack(leg: &mut Leg, heard: &Heard<'_>) {
 }
 
 fn bye(leg: &mut Leg, heard: &Heard<'_>) {
-    let Keys { from_tag, to_tag, .. } = heard.keys;
-    let tag = if heard.from_caller { to_tag.unwrap_or_default() } else { from_tag };
+    let keys = heard.keys;
+    let tag = if heard.from_caller { keys.to_tag().unwrap_or_default() } else { keys.from_tag };
     if leg.winner.is_some_and(|winner| winner != heard.keyer.key(TAG, tag)) {
         return;
     }
@@ -239,7 +243,7 @@ fn response(leg: &mut Leg, heard: &Heard<'_>, status: u16, roles: &Roles) {
     }
     let answered = || leg.caller_hop().is_some_and(|hop| hop.answered.is_some());
     if status / 100 == 2 && leg.winner.is_none() && answered() {
-        leg.winner = Some(heard.keyer.key(TAG, heard.keys.to_tag.unwrap_or_default()));
+        leg.winner = Some(heard.keyer.key(TAG, heard.keys.to_tag().unwrap_or_default()));
     }
 }
 

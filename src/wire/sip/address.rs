@@ -95,9 +95,9 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// The tag of an address, as `NameAddr::tag` tells it: at once where one `<` and one `>` show where the
+/// The tag of an address, as [`NameAddr::tag`] tells it: at once where one `<` and one `>` show where the
 /// parameters begin.
-pub(super) fn tag_of(value: &[u8]) -> Option<&[u8]> {
+pub fn tag_of(value: &[u8]) -> Option<&[u8]> {
     let (before, rest) = cut(value, near(b'>', value).unwrap_or(value.len()));
     let params = rest.get(1..).filter(|_| near(b'<', before).is_some());
     match params {

@@ -23,7 +23,7 @@ mod start;
 mod uri;
 mod via;
 
-pub use address::NameAddr;
+pub use address::{NameAddr, tag_of};
 pub use body::Part;
 pub use fault::Faults;
 pub use lines::{Bad, content_length, head_end, looks_like_start};
