@@ -10,25 +10,40 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Four numbers up to 255 without leading zeros. The usual form, read without the general parser's care.
+/// Four numbers up to 255 without leading zeros, and nothing behind them. The usual form, read without the general
+/// parser's care.
 fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut at, mut value) = ([0_u8; 4], 0, None);
-    for byte in text {
-        match (byte, value) {
-            (b'0'..=b'9', Some(0)) => return None,
-            (b'0'..=b'9', _) => value = Some(value.unwrap_or(0_u16) * 10 + u16::from(byte - b'0')),
-            (b'.', Some(number)) => {
-                *octets.get_mut(at)? = u8::try_from(number).ok()?;
-                (at, value) = (at + 1, None);
-            }
-            _ => return None,
+    dotted_start(text).and_then(|(ip, rest)| rest.is_empty().then_some(ip))
+}
+
+/// The same at the start of a text, and what follows it, which is no digit.
+#[inline]
+pub(super) fn dotted_start(mut text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let mut octets = [0; 4];
+    for (n, slot) in octets.iter_mut().enumerate() {
+        if n > 0 {
+            text = text.strip_prefix(b".")?;
         }
-        if value > Some(255) {
-            return None;
-        }
+        (*slot, text) = octet(text)?;
     }
-    *octets.get_mut(at)? = u8::try_from(value?).ok()?;
-    (at == 3).then(|| octets.into())
+    Some((octets.into(), text))
+}
+
+/// A number up to 255 without leading zeros, and what follows it, which is no digit.
+#[inline]
+fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |at: usize| text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+    let first = digit(0)?;
+    let Some(second) = digit(1) else { return Some((first, text.get(1..)?)) };
+    if first == 0 {
+        return None;
+    }
+    let Some(third) = digit(2) else { return Some((first * 10 + second, text.get(2..)?)) };
+    let whole = u16::from(first) * 100 + u16::from(second * 10 + third);
+    if digit(3).is_some() {
+        return None;
+    }
+    Some((u8::try_from(whole).ok()?, text.get(3..)?))
 }
 
 #[cfg(test)]

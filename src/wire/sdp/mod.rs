@@ -414,7 +414,7 @@ fn cut_word(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+    text.split(|byte| *byte <= b' ' && byte.is_ascii_whitespace()).filter(|word| !word.is_empty())
 }
 
 /// A decimal number that is all digits and fits.

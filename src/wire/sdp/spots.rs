@@ -20,16 +20,22 @@ pub struct Kinds {
 /// Shows the address of each section that wants RTP, of the first [`limits::SDP_MEDIA`], and what it wants there. A
 /// refused stream has none, nor has one for a host name or `0.0.0.0` (hold as of RFC 2543).
 pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
-    let (mut session, mut section) = (Connection::default(), None::<Section<'_>>);
+    let (mut session, mut section) = (Connection::default(), None::<Section>);
     let (mut at, mut left) = (0, limits::SDP_MEDIA);
     for end in LineEnds::new(body, 0) {
-        let line = body.get(at..end).unwrap_or_default();
-        at = end;
-        match (line, &mut section) {
-            ([b'a', b'=', b'r' | b'R', ..], Some(section)) => section.map(line),
-            ([b'c', b'=', value @ ..], None) => session.take(value),
-            ([b'c', b'=', value @ ..], Some(section)) => section.connection.take(value),
-            ([b'm', b'=', value @ ..], _) => {
+        let start = std::mem::replace(&mut at, end);
+        let Some(line @ [kind, b'=', value @ ..]) = body.get(start..end) else { continue };
+        match kind {
+            b'a' => {
+                if let ([b'r' | b'R', ..], Some(section)) = (value, &mut section) {
+                    section.map(line);
+                }
+            }
+            b'c' => match &mut section {
+                None => session.take(value),
+                Some(section) => section.connection.take(value),
+            },
+            b'm' => {
                 let ended = section.replace(Section::new(value));
                 if let Some((addr, kinds)) = ended.and_then(|section| section.spot(session)) {
                     show(addr, kinds);
@@ -48,31 +54,34 @@ pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
 }
 
 /// One media section, as far as it is read.
-struct Section<'a> {
+struct Section {
     port: u16,
-    connection: Connection<'a>,
+    connection: Connection,
     /// The payload types it wants, as bits.
     wanted: u128,
     named: usize,
     kinds: Kinds,
 }
 
-/// The address of a first `c=` that has one.
+/// The address of a first `c=` that names one, which may be a host's name.
 #[derive(Clone, Copy, Default)]
-struct Connection<'a>(Option<&'a [u8]>);
+struct Connection(Option<Option<IpAddr>>);
 
-impl<'a> Connection<'a> {
-    fn take(&mut self, value: &'a [u8]) {
-        self.0 = self.0.or_else(|| connection(trim_line(value)));
-    }
-
-    fn ip(self) -> Option<IpAddr> {
-        addr::ip(self.0?)
+impl Connection {
+    fn take(&mut self, value: &[u8]) {
+        let any = || connection(trim_line(value)).map(addr::ip);
+        self.0 = self.0.or_else(|| usual_connection(value).map(Some)).or_else(any);
     }
 }
 
-impl<'a> Section<'a> {
-    fn new(value: &'a [u8]) -> Section<'a> {
+/// The address of `IN IP4 10.0.0.7` with nothing behind it but the line's end; `None` says nothing about the line.
+fn usual_connection(value: &[u8]) -> Option<IpAddr> {
+    let (ip, rest) = addr::dotted_start(value.strip_prefix(b"IN IP4 ")?)?;
+    matches!(rest, b"\r\n" | b"\n" | b"").then_some(IpAddr::V4(ip))
+}
+
+impl Section {
+    fn new(value: &[u8]) -> Section {
         let line = MediaLine::read(trim_line(value));
         let payloads = words(line.formats).take(limits::SDP_FORMATS).filter_map(number::<u8>);
         let wanted = payloads.filter(|payload| *payload < 128).fold(0, |bits, payload| bits | 1 << payload);
@@ -86,6 +95,9 @@ impl<'a> Section<'a> {
     fn map(&mut self, line: &[u8]) {
         let Some((name, value)) = line.split_first_chunk::<9>() else { return };
         if name != RTPMAP && !name.eq_ignore_ascii_case(RTPMAP) {
+            return;
+        }
+        if matches!(value, [b'0'..=b'9', b' ', ..]) {
             return;
         }
         let Some((payload, map)) = RtpMap::payload(value) else { return };
@@ -105,12 +117,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn spot(&self, session: Connection<'_>) -> Option<(SocketAddr, Kinds)> {
+    fn spot(&self, session: Connection) -> Option<(SocketAddr, Kinds)> {
         if self.port == 0 {
             return None;
         }
-        let ip = if self.connection.0.is_some() { self.connection.ip() } else { session.ip() };
-        let ip = ip.filter(|ip| !ip.is_unspecified())?;
+        let ip = self.connection.0.or(session.0)??;
+        if ip.is_unspecified() {
+            return None;
+        }
         Some((SocketAddr::new(ip, self.port), self.kinds))
     }
 }
