@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from maker import audible, crossings, dialogs, disorder, habits, hunts, identities, joins, makes, moves, people, phones, plain, relays, stages, taps  # noqa: E402, F401 (they register their scenarios)
+from maker import agents, audible, crossings, dialogs, disorder, habits, hunts, identities, joins, makes, moves, people, phones, plain, relays, stages, taps  # noqa: E402, F401 (they register their scenarios)
 from maker import table  # noqa: E402
 from maker.office import SCENARIOS, made  # noqa: E402
 

@@ -5,8 +5,7 @@ Which capture shows what is said here; everything else in the table is read from
 
 import json
 
-WAITS = {"S66": "clock skew between HEP agents: needs a listener", "S67": "HEP listener: compressed payloads, unknown vendors' chunks",
-         "S68": "SIPREC sessions"}
+WAITS = {"S68": "SIPREC sessions"}
 
 SHOWN = """
 S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
@@ -74,6 +73,8 @@ S62 two anonymous callers at once: two-anonymous
 S63 three tries, then answered: three-tries-then-answered answered-at-redial
 S64 scanner: scanner
 S65 verstat failed: verstat-failed
+S66 HEP agents whose clocks disagree: hep-agents-disagree-on-time
+S67 HEP with packed payloads and unknown vendors' chunks: hep-packed-and-strange-chunks hep
 S69 message-waiting: message-waiting message-waiting-confirms
 S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """

@@ -33,7 +33,8 @@ from ringback import ROOT
 # Captures of a few seconds, and the tap that hears each.
 PLAYED = {"busy": "veth", "caller-cancels": "veth", "declined": "lo", "lab-cancel": "lo", "b2bua-all-busy": "lo",
           "retransmissions": "veth", "ipv4-fragments": "veth", "websocket": "lo", "tcp-in-pieces": "veth",
-          "answered-short": "hep", "lab-vlan-busy": "veth", "phones-only-all-busy": "hep", "lab-fragmented-invite": "files"}
+          "answered-short": "hep", "lab-vlan-busy": "veth", "phones-only-all-busy": "hep", "lab-fragmented-invite": "files",
+          "hep-agents-disagree-on-time": "agents", "hep-packed-and-strange-chunks": "agents"}
 PATIENCE = 30
 
 
@@ -84,16 +85,17 @@ def sender(kind):
         out = open("captured/new.pcap", "wb", buffering=0)
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         return lambda frame: out.write(record(time.time(), frame))
-    if kind == "hep":
-        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        return lambda frame: out.sendto(hep(frame), ("127.0.0.1", 9060))
+    if kind in ("hep", "agents"):
+        # What agents sent to a collector is sent as it is.
+        out, packed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), hep if kind == "hep" else lambda frame: frame[42:]
+        return lambda frame: out.sendto(packed(frame), ("127.0.0.1", 9060))
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     raw.bind(("lo" if kind == "lo" else "va", 0))
     return raw.send
 
 
 def taps(kind):
-    if kind == "hep":
+    if kind in ("hep", "agents"):
         return '[[tap]]\ntype = "hep"\nlisten = "127.0.0.1:9060"\n'
     if kind == "files":
         return '[[tap]]\ntype = "files"\nfolder = "captured"\n'
