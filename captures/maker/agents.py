@@ -67,7 +67,7 @@ def skewed(s):
     odd = Agent("10.9.9.5", 33)
 
     def carrier(trace, when, src, dst, data):
-        if b"CSeq: 101 BYE" in data:
+        if b"CSeq: 101 BYE" in data and TRUNK in (src, dst):
             odd.send(trace, when, hep(odd.chunks(when, src, dst).replace(chunk(10, struct.pack("!I", when % 1_000_000)),
                                                                           chunk(10, b"\xff\xff\xff\xff")) + chunk(15, data)))
             return

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 use super::super::live::testing::{Collected, feed};
+use super::super::samples;
 use super::*;
 
 const SIP: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n";
@@ -56,7 +57,7 @@ impl Case {
             fs::write(&path, keys).expect("written");
             path
         });
-        let allow = vec!["127.0.0.0/8".parse().expect("a block")];
+        let allow = ["127.0.0.0/8", "10.9.9.0/24"].map(|net| net.parse().expect("a block")).to_vec();
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
         let (feed, out) = feed(Timestamp::from_parts(1_001, 0));
         let listener = Listener::open(&HepTap { listen, tcp: true, allow, key_file }, &feed).expect("opens");
@@ -172,4 +173,54 @@ fn connections_are_bounded() {
         case.turn();
     }
     assert_eq!(case.listener.connections.len(), CONNECTIONS);
+}
+
+/// What agents sent to a collector in a capture that `captures/make.py` made: when, from where, the message.
+fn sent_in(name: &str) -> Vec<(Timestamp, Ipv4Addr, Vec<u8>)> {
+    let path = format!("{}/captures/{name}/call.pcap", env!("CARGO_MANIFEST_DIR"));
+    let (seen, damage) = samples::read(&fs::read(path).expect("a capture"));
+    assert_eq!(damage, None);
+    let sent = seen.into_iter().map(|(_, at, _, frame, _)| {
+        let from: [u8; 4] = frame[26..30].try_into().expect("an address");
+        (Timestamp::from_micros(at), from.into(), frame[42..].to_vec())
+    });
+    sent.collect()
+}
+
+#[test]
+fn what_agents_whose_clocks_are_off_saw_is_dated_when_it_comes() {
+    let mut case = Case::open(None);
+    let sent = sent_in("hep-agents-disagree-on-time");
+    for (at, from, message) in &sent {
+        case.out.clock.set(*at);
+        assert_eq!(case.refused(*from, message), None);
+    }
+    case.feed.flush();
+    let packets = case.out.packets();
+    let late: Vec<i64> =
+        sent.iter().zip(&packets).map(|((came, ..), (dated, _))| came.since(*dated).as_micros()).collect();
+    assert_eq!((late.len(), packets.len()), (28, 28));
+    // Only the agent that has set its clock is taken at its word: of a BYE and its response.
+    assert_eq!(late.iter().filter(|late| **late == 900).count(), 2, "{late:?}");
+    assert_eq!(late.iter().filter(|late| **late == 0).count(), 26, "{late:?}");
+    case.listener.look(&mut case.feed);
+    let skews = case.out.counts().agents.into_iter().map(|agent| (agent.agent, agent.skew));
+    let ahead = Span::from_micros(900 - 3_600_000_000);
+    let expected = [(31, Some(ahead)), (32, Some(Span::from_micros(900))), (33, None)];
+    assert_eq!(skews.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn packed_payloads_are_unfolded_and_strange_chunks_passed_over() {
+    let mut case = Case::open(None);
+    let mut refused = Vec::new();
+    for (at, from, message) in sent_in("hep-packed-and-strange-chunks") {
+        case.out.clock.set(at);
+        refused.extend(case.refused(from, &message));
+    }
+    case.feed.flush();
+    assert_eq!(refused, [Refused::Packed, Refused::Packed, Refused::Malformed]);
+    let starts = case.out.packets().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes[..14]).into_owned());
+    let (requests, responses): (Vec<_>, Vec<_>) = starts.partition(|start| !start.starts_with("SIP/2.0 "));
+    assert_eq!((requests.len(), responses.len(), case.out.counts().ignored), (5, 7, 2), "{requests:?} {responses:?}");
 }
