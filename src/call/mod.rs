@@ -43,3 +43,4 @@ mod waiting;
 pub use calls::{Calls, Counters, Told, ends};
 pub use listening::{Ears, Sound};
 pub use office::is_scanner;
+pub use outcome::missed;

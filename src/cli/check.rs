@@ -1,5 +1,5 @@
-//! `ringback check`: all that is wrong in a configuration, and a line of what is in it if nothing is; with
-//! `--profile` what a profile knows, and from where.
+//! `ringback check`: all that is wrong in a configuration, its own tests among it, and a line of what is in it if nothing
+//! is; with `--profile` what a profile knows, and from where.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         }
         (config, profile) => {
             let path = config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
-            config::load_under(path, profile.as_deref()).map(|loaded| {
+            config::load_under(path, profile.as_deref()).and_then(tried).map(|loaded| {
                 tell(&loaded.warnings);
                 let keys = if profile.is_some() { loaded.keys.as_slice() } else { &[] };
                 told(keys, args.format, Some(&loaded))
@@ -35,6 +35,14 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             eprintln!("{why}");
             ExitCode::from(USAGE)
         }
+    }
+}
+
+/// A configuration whose own tests pass; else what is wrong, warnings among it.
+fn tried(loaded: Loaded) -> Result<Loaded, Refused> {
+    match config::failures(&loaded) {
+        failures if failures.is_empty() => Ok(loaded),
+        failures => Err(Refused::Wrong([loaded.warnings, failures].concat())),
     }
 }
 
@@ -66,6 +74,7 @@ fn summary(loaded: &Loaded) -> String {
         count(settings.gateways.len(), "gateway"),
         count(settings.sequences.len(), "sequence"),
         count(settings.templates.len(), "template"),
+        count(loaded.trials.len(), "test"),
     ];
     format!("ok: {}; {}", parts.join(", "), count(loaded.warnings.len(), "warning"))
 }

@@ -50,6 +50,7 @@ pub(super) struct File {
     pub caps: Sub<Caps>,
     pub template: Named<Template>,
     pub sequence: Named<Sequence>,
+    pub test: Many<Test>,
 }
 
 #[derive(Debug, Shape)]
@@ -268,6 +269,38 @@ pub(super) struct Step {
     pub due: Text,
     pub late: Text,
     pub enabled: Flag,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Test {
+    pub name: Text,
+    pub given: Texts,
+    pub call: Sub<TestCall>,
+    pub expect: Sub<Expect>,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestCall {
+    pub from: Text,
+    pub to: Text,
+    pub at: Text,
+    pub outcome: Text,
+    pub lasts: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    pub class: Text,
+    pub state: Text,
+    pub owner: Text,
+    pub sends: Listed,
+    pub skipped: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
+    pub tasks: Listed,
+    pub review: Text,
+    pub reason: Text,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {

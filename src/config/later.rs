@@ -18,7 +18,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "policy",
             "escalation",
             "review",
-            "test",
             "mail",
             "export",
             "voicemail",
@@ -78,6 +77,8 @@ const KEYS: &[(&str, &[&str])] = &[
             "has",
         ],
     ),
+    ("test", &["reply", "callback"]),
+    ("test.call", &["voicemail_says"]),
     ("sequence.*.step", &["after_step", "at", "clock", "kind", "audio", "when", "needs"]),
 ];
 

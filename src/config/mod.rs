@@ -23,6 +23,7 @@ mod spot;
 mod syntax;
 mod tap;
 mod taping;
+mod trial;
 mod value;
 mod wording;
 
@@ -32,6 +33,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use spot::Problem;
+pub use trial::{Trial, failures};
 
 use crate::settings::{Settings, Written};
 use crate::time::Span;
@@ -54,6 +56,8 @@ pub struct Loaded {
     pub keys: Vec<Key>,
     /// Every file that was read, the main one first.
     pub files: Vec<Written>,
+    /// The tests in it, which nothing but [`failures`] runs.
+    pub trials: Vec<Trial>,
 }
 
 /// Why a configuration can't be used.
@@ -113,11 +117,11 @@ fn load_files(mut problems: Problems, files: Vec<PathBuf>, profile: Option<&str>
     if whole {
         links::check(&mut reading);
     }
-    let Reading { settings, keys, .. } = reading;
+    let Reading { settings, keys, trials, .. } = reading;
     let files = problems.written(&folder);
     let list = problems.into_list();
     match list.iter().all(|problem| problem.warning) {
-        true => Ok(Loaded { settings, warnings: list, keys, files }),
+        true => Ok(Loaded { settings, warnings: list, keys, files, trials }),
         false => Err(Refused::Wrong(list)),
     }
 }

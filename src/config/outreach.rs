@@ -13,9 +13,9 @@ use crate::time::Span;
 type Variants = Vec<Spanned<file::Table<file::Variant>>>;
 
 /// Classes of callers.
-const CLASSES: [&str; 7] = ["lead", "client", "vendor", "vip", "spam", "emergency", "unknown"];
+pub(super) const CLASSES: [&str; 7] = ["lead", "client", "vendor", "vip", "spam", "emergency", "unknown"];
 /// States of a calendar.
-const STATES: [&str; 5] = ["open", "lunch", "after_hours", "holiday", "overflow"];
+pub(super) const STATES: [&str; 5] = ["open", "lunch", "after_hours", "holiday", "overflow"];
 
 impl Reading<'_> {
     pub(super) fn template(&mut self, here: &Here, id: String, template: file::Template) {

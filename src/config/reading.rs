@@ -11,6 +11,7 @@ use super::file::{File, Many, Named, Sub, Table, Text, Texts, Whole};
 use super::later;
 use super::profile::Key;
 use super::spot::{Problems, Spot, instead};
+use super::trial::Trial;
 use super::value::{self, Wrong};
 use super::wording::Said;
 use crate::settings::Settings;
@@ -25,6 +26,8 @@ pub(super) struct Reading<'p> {
     pub references: Vec<Reference>,
     /// Each text of a template.
     pub said: Vec<Said>,
+    /// The tests of the rules.
+    pub trials: Vec<Trial>,
     /// The keys of the PBX and where each is known from.
     pub keys: Vec<Key>,
     /// Why the site accepts what is unverified.
@@ -58,6 +61,7 @@ impl<'p> Reading<'p> {
             defined: BTreeMap::new(),
             references: Vec::new(),
             said: Vec::new(),
+            trials: Vec::new(),
             keys: Vec::new(),
             accepted: None,
             file: 0,
@@ -95,6 +99,7 @@ impl<'p> Reading<'p> {
             let here = self.here(&line, "[[line]]");
             self.line(&here, line.into_inner().0);
         }
+        self.each(file.test, "[[test]]", Self::test);
     }
 
     /// `schema = 1`, which the first file must have.

@@ -84,7 +84,12 @@ impl Reload {
 }
 
 fn fresh(path: &std::path::Path, used: &Settings) -> Result<Fresh, String> {
-    let Loaded { settings, warnings, files, .. } = config::load(path).map_err(|refused| first(&refused))?;
+    let loaded = config::load(path).map_err(|refused| first(&refused))?;
+    let failures = config::failures(&loaded);
+    if !failures.is_empty() {
+        return Err(first(&Refused::Wrong(failures)));
+    }
+    let Loaded { settings, warnings, files, .. } = loaded;
     let is_other = |id: &str| {
         let kind = |settings: &Settings| settings.gateways.get(id).map(|gateway| gateway.kind.clone());
         kind(used) != kind(&settings)
@@ -166,6 +171,30 @@ mod tests {
         assert!(told.starts_with(&format!("{}:5: unknown key `shrot`", path.display())), "{told}");
         assert!(told.contains("did you mean `short`?") && told.contains(" more; "), "{told}");
         assert_eq!(told.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_test_of_the_file_that_fails_keeps_the_rules_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ringback.toml");
+        let with = |state: &str| {
+            let site = "[site]\nname = \"a\"\ntz = \"UTC\"\ncountry = \"US\"\n[[line]]\nid = \"main\"\ndid = \"*\"\n";
+            let call =
+                "from = \"+13125550142\", to = \"100\", at = \"2026-11-20T10:00:00Z\", outcome = \"busy\"";
+            format!(
+                "{TAP}{site}[[test]]\nname = \"t\"\ncall = {{ {call} }}\nexpect = {{ state = \"{state}\" }}\n"
+            )
+        };
+        fs::write(&path, TAP).expect("written");
+        let mut reload = reload(&path);
+        fs::write(&path, with("lunch")).expect("written");
+        let told = fresh(&path, &Settings::default()).err().expect("wrong");
+        let place = format!("{}:{}: ", path.display(), with("lunch").lines().count());
+        assert_eq!(told, format!("{place}test \"t\" fails: expected state lunch, got open"));
+        assert!(read(&mut reload).is_none());
+        assert!(reload.used.lines.is_empty());
+        fs::write(&path, with("open")).expect("written");
+        assert_eq!(read(&mut reload).expect("fresh").settings.lines.len(), 1);
     }
 
     #[test]

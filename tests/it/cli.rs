@@ -14,7 +14,7 @@ fn told(output: &Output) -> String {
 #[test]
 fn a_right_configuration_is_summed_up_in_a_line() {
     let done = ringback(&["check", "--config", "systemd/ringback.toml"]);
-    let summary = "ok: 2 lines, 1 calendar, 1 gateway, 1 sequence, 2 templates; 1 warning\n";
+    let summary = "ok: 2 lines, 1 calendar, 1 gateway, 1 sequence, 2 templates, 2 tests; 1 warning\n";
     assert_eq!(String::from_utf8_lossy(&done.stdout), summary);
     assert_eq!(done.status.code(), Some(0));
 }
