@@ -220,7 +220,12 @@ fn packed_payloads_are_unfolded_and_strange_chunks_passed_over() {
     }
     case.feed.flush();
     assert_eq!(refused, [Refused::Packed, Refused::Packed, Refused::Malformed]);
-    let starts = case.out.packets().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes[..14]).into_owned());
+    let starts =
+        case.out.packets().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes[..14]).into_owned());
     let (requests, responses): (Vec<_>, Vec<_>) = starts.partition(|start| !start.starts_with("SIP/2.0 "));
-    assert_eq!((requests.len(), responses.len(), case.out.counts().ignored), (5, 7, 2), "{requests:?} {responses:?}");
+    assert_eq!(
+        (requests.len(), responses.len(), case.out.counts().ignored),
+        (5, 7, 2),
+        "{requests:?} {responses:?}"
+    );
 }
