@@ -33,6 +33,8 @@ pub enum Command {
     TaskDone { key: String },
     /// Texts may leave again, although the store was damaged.
     Release {},
+    /// Tell what was seen, as `/metrics` does.
+    Figures {},
 }
 
 /// What came of it.
@@ -72,6 +74,7 @@ impl Command {
             Command::OptIn { .. } => "opt in",
             Command::TaskDone { .. } => "task done",
             Command::Release {} => "release",
+            Command::Figures {} => "figures",
         }
     }
 
@@ -84,7 +87,7 @@ impl Command {
             Command::Erase { number } => Some(Operator::Erase(number.clone())),
             Command::OptOut { number } => Some(Operator::OptOut(number.clone())),
             Command::TaskDone { key } => Some(Operator::TaskDone(open_task(store, key)?)),
-            Command::Backup {} | Command::OptIn { .. } | Command::Release {} => None,
+            Command::Backup {} | Command::OptIn { .. } | Command::Release {} | Command::Figures {} => None,
         })
     }
 
@@ -103,7 +106,7 @@ impl Command {
             store.commit(&[Batch { opt_outs: vec![opt_out], ..Batch::default() }])
         };
         let done = match self {
-            Command::Backup {} | Command::TaskDone { .. } => Ok("done".to_owned()),
+            Command::Backup {} | Command::TaskDone { .. } | Command::Figures {} => Ok("done".to_owned()),
             Command::Erase { number } => return erase(store, number, tapes),
             Command::OptOut { number } => opt_out(store, OptOut::Out(number.clone()))
                 .map(|_| format!("{} gets no texts any more", number.shown())),

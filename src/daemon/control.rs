@@ -94,6 +94,10 @@ fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&She
     if matches!(command, Command::Backup {}) {
         return copied(place);
     }
+    if matches!(command, Command::Figures {}) {
+        let told = asking.figures().map(|figures| Answer::done(figures.text()));
+        return told.unwrap_or_else(|| Answer::refused("the engine doesn't turn"));
+    }
     let operator = match command.before(&place.path) {
         Ok(operator) => operator,
         Err(answer) => return answer,
@@ -195,6 +199,18 @@ mod tests {
             let answer: Answer = serde_json::from_str(&line).expect("an answer");
             assert!(!answer.done, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn figures_are_told_to_whoever_may_command() {
+        let room = Room::new();
+        room.listen();
+        let path = room.path();
+        let asking = thread::spawn(move || ask(&path, &Command::Figures {}));
+        let Ok(Ask::Figures(answer)) = room.asked.recv() else { panic!("no figures asked") };
+        answer.send(crate::daemon::figures::tests::figures()).expect("somebody waits");
+        let answer = asking.join().expect("no panic").expect("an answer").expect("a daemon");
+        assert!(answer.done && answer.told.contains("\nringback_recent_sip_messages 12\n"), "{answer:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tracing::warn;
 use super::ask::{Ask, Asking};
 use super::figures::{Entries, Figures, TapFigures};
 use super::gauge::Gauge;
+use super::recent::Recent;
 use super::reload::Reload;
 use super::{Office, control, http};
 use crate::clock::Clock;
@@ -32,6 +33,8 @@ pub struct Desk {
     asking: Asking,
     asked: Receiver<Ask>,
     reload: Reload,
+    /// SIP of the last minutes.
+    recent: Recent,
     /// Why each tap doesn't listen.
     troubles: Vec<Option<String>>,
 }
@@ -42,7 +45,16 @@ impl Desk {
         let (asking, asked) = Asking::new();
         let troubles = vec![Some("hasn't begun to listen".to_owned()); settings.taps.len()];
         let gauge = Arc::new(Gauge::new(clock, hold));
-        Desk { gauge, entries: Entries::default(), socket: None, asking, asked, reload, troubles }
+        Desk {
+            gauge,
+            entries: Entries::default(),
+            socket: None,
+            asking,
+            asked,
+            reload,
+            recent: Recent::default(),
+            troubles,
+        }
     }
 
     /// Measures what the store's thread tells, and passes it on.
@@ -100,6 +112,10 @@ impl Office {
             self.tape.reread(fresh.files);
             self.give(self.engine.now(), Input::Settings(&fresh.settings));
         }
+        let now = self.pace.now();
+        if self.desk.recent.is_due(now) {
+            self.desk.recent.note(now, self.renewal.counts(&self.engine).number(SIP));
+        }
         while let Ok(ask) = self.desk.asked.try_recv() {
             match ask {
                 // Whoever asked may have gone.
@@ -133,14 +149,17 @@ impl Office {
         }
     }
 
-    fn figures(&self, taps: &Taps, names: &[Tap]) -> Figures {
+    fn figures(&mut self, taps: &Taps, names: &[Tap]) -> Figures {
+        let now = self.pace.now();
         let tap = |(number, tap): (u16, &Tap)| TapFigures {
             id: tap.id.clone(),
             counts: taps.counts(TapId(number)).unwrap_or_default(),
             trouble: self.desk.troubles.get(usize::from(number)).cloned().flatten(),
         };
+        let counts = self.renewal.counts(&self.engine);
         Figures {
-            counts: self.renewal.counts(&self.engine),
+            recent: self.desk.recent.since(now, counts.number(SIP)),
+            counts,
             load: self.engine.load(),
             entries: self.desk.entries.clone(),
             taps: (0..=u16::MAX).zip(names).map(tap).collect(),
@@ -151,3 +170,6 @@ impl Office {
         }
     }
 }
+
+/// The count of SIP messages, by its name in a summary.
+const SIP: &str = "sip_messages";

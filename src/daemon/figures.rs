@@ -14,6 +14,7 @@ use crate::engine::{Load, Summary};
 use crate::event::{Event, JournalEntry};
 use crate::source::{REFUSALS, TapCounts};
 use crate::store::Standing;
+use crate::time::Span;
 
 /// All that can be told at a moment.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Figures {
     pub late: u64,
     /// Texts that wait to be handed to a gateway.
     pub texts_waiting: usize,
+    /// How far back is looked for SIP that came of late, and how many messages did.
+    pub recent: (Span, u64),
 }
 
 /// A tap.
@@ -85,6 +88,11 @@ impl Counts {
             Ok(Value::Object(all)) => Counts(all),
             _ => Counts::default(),
         }
+    }
+
+    /// One that is a number; 0 if there is none of that name.
+    pub fn number(&self, name: &str) -> u64 {
+        self.0.get(name).and_then(Value::as_u64).unwrap_or(0)
     }
 
     #[cfg(test)]
@@ -140,6 +148,15 @@ impl Figures {
         page.one("late_packets_total", "counter", "Packets that came too late to be judged by.", self.late);
         let waiting = self.texts_waiting as u64;
         page.one("texts_waiting", "gauge", "Texts that wait to be handed to a gateway.", waiting);
+        let (span, messages) = self.recent;
+        let seconds = span.as_secs().unsigned_abs();
+        page.one(
+            "recent_seconds",
+            "gauge",
+            "How far recent_sip_messages looks back, ten minutes at most.",
+            seconds,
+        );
+        page.one("recent_sip_messages", "gauge", "SIP messages of the last minutes.", messages);
         page.one("open_calls", "gauge", "Calls that are followed now.", self.load.open_calls as u64);
         page.one(
             "cases",
@@ -318,6 +335,7 @@ pub mod tests {
             measures: Gauge::new(clock, None).read(),
             late: 0,
             texts_waiting: 0,
+            recent: (Span::from_secs(600), 12),
         }
     }
 
@@ -349,6 +367,7 @@ pub mod tests {
             "ringback_calls_total 2",
             "ringback_tap_up{tap=\"a \\\"b\\\"\"} 1",
             "ringback_packets_total 0",
+            "ringback_recent_sip_messages 12",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in {text}");
         }

@@ -20,6 +20,7 @@ mod histogram;
 mod http;
 mod notify;
 mod pace;
+mod recent;
 mod reload;
 mod renewal;
 mod serve;

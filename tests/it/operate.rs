@@ -1,7 +1,10 @@
-//! Commands about the store of a configuration, as people type them, with no daemon running.
+//! Commands about the store of a configuration, as people type them, with no daemon running and beside one.
 
+use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::Duration;
 
 use ringback::event::{Event, JournalEntry, Task};
 use ringback::store::{Batch, Place, Sqlite, Store};
@@ -98,4 +101,99 @@ fn a_store_is_copied_and_a_number_erased_without_a_daemon() {
         "an opt-out outlives it"
     );
     assert_eq!(said(&run(&["release"])), "texts leave again\n");
+}
+
+/// A daemon that listens for HEP, killed when this goes.
+struct Daemon {
+    process: Child,
+    port: u16,
+}
+
+impl Daemon {
+    /// Starts it in the folder of a site and waits until it says that it is ready.
+    fn start(folder: &Path) -> Daemon {
+        site(folder);
+        let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+        let path = folder.join("ringback.toml");
+        let text = std::fs::read_to_string(&path).expect("a configuration");
+        let tap = format!("[[tap]]\ntype = \"hep\"\nlisten = \"{free}\"\n");
+        std::fs::write(&path, format!("{text}{tap}")).expect("written");
+        let notices = UnixDatagram::bind(folder.join("notify")).expect("a socket");
+        notices.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+        let log = std::fs::File::create(folder.join("log")).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        command.current_dir(folder).args(["run", "--config", "ringback.toml"]).stderr(log);
+        let process = command.env("NOTIFY_SOCKET", folder.join("notify")).spawn().expect("it runs");
+        let (daemon, mut told) = (Daemon { process, port: free.port() }, [0; 100]);
+        while notices.recv(&mut told).map(|length| told[..length].to_vec()).expect("ready") != b"READY=1" {}
+        daemon
+    }
+
+    /// Sends what agents sent to a collector in a capture.
+    fn sends(&self, capture: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(capture).join("call.pcap");
+        let file = std::fs::read(path).expect("a capture");
+        let agent = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let mut rest = &file[24..];
+        while let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = rest {
+            let end = 16 + u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+            agent.send_to(&rest[16 + 42..end], ("127.0.0.1", self.port)).expect("sent");
+            rest = &rest[end..];
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("waited for");
+    }
+}
+
+/// What a doctor finds: check, state and sentence.
+fn diagnosed(folder: &Path) -> Vec<[String; 3]> {
+    let done = ringback(folder, &["doctor", "--json"]);
+    let text = String::from_utf8(done.stdout).expect("text");
+    let found: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let wrong = found.iter().any(|it| it["state"] == "wrong");
+    assert_eq!(done.status.code(), Some(i32::from(wrong)), "{text}");
+    let words = |it: &serde_json::Value| {
+        ["check", "state", "says"].map(|key| it[key].as_str().expect("a word").to_owned())
+    };
+    found.iter().map(words).collect()
+}
+
+fn holds(found: &[[String; 3]], check: &str, state: &str, says: &str) -> bool {
+    found.iter().any(|it| it[0] == check && it[1] == state && it[2].contains(says))
+}
+
+#[test]
+fn a_doctor_asks_the_daemon_what_it_saw_and_the_store_who_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::start(folder.path());
+    let found = diagnosed(folder.path());
+    assert!(holds(&found, "sip", "warning", "has seen no SIP in 0 packets"), "{found:?}");
+    assert!(holds(&found, "gateway", "ok", "outbox.jsonl can be written; nothing is in it"), "{found:?}");
+    daemon.sends("hep-packed-and-strange-chunks");
+    let (mut asked, mut found) = (0, found);
+    while !holds(&found, "answers", "ok", "of") && asked < 500 {
+        asked += 1;
+        found = diagnosed(folder.path());
+    }
+    for (check, state, says) in [
+        ("sip", "ok", "12 SIP messages came in the last"),
+        ("drops", "ok", "none of 12 packets was lost"),
+        ("hep", "warning", "2 HEP messages were refused: their payload doesn't unfold"),
+        ("hep", "warning", "1 HEP messages were refused: they are no HEP version 3"),
+        ("calls", "ok", "the last call was on"),
+        ("peers", "ok", "192.168.10.5 (PBX, "),
+        ("answers", "ok", "0 of "),
+    ] {
+        assert!(holds(&found, check, state, says), "{check}: {found:?}");
+    }
+    drop(daemon);
+    let found = diagnosed(folder.path());
+    assert!(holds(&found, "daemon", "unknown", "no daemon runs"), "{found:?}");
+    assert!(holds(&found, "peers", "ok", "203.0.113.20 (trunk, "), "{found:?}");
 }

@@ -1,12 +1,16 @@
 //! `ringback doctor`: whether it can hear calls and keep what it hears, and what to do where it can't.
 //!
-//! Each check asks the machine for facts and judges them apart from it. What this user may not see is `unknown`, never
+//! Each check asks the machine for facts and judges them apart from it; the running daemon is asked for what it saw, the
+//! store for the calls of the last week. What this user may not see is `unknown`, never
 //! `ok`. Nothing is written, and nothing is sent.
 
 mod clock;
+pub(super) mod daemon;
+mod gateways;
 mod site;
 mod store;
 mod taps;
+mod traffic;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,11 +20,12 @@ use serde_json::json;
 
 use super::run::place;
 use super::{DoctorArgs, USAGE, finish};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Refused};
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Finding {
+pub(super) struct Finding {
     /// What was looked at, in a word.
     check: &'static str,
     state: State,
@@ -30,7 +35,7 @@ struct Finding {
 
 /// How what was looked at is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Ok,
     /// It works, but less well than it could.
     Warning,
@@ -47,8 +52,12 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
         Ok(loaded) => {
             let settings = &loaded.settings;
             let mut all = site::findings(path, &loaded);
+            let place = place(settings);
             all.extend(taps::findings(&settings.taps));
-            all.extend(store::findings(&place(settings).path));
+            all.extend(daemon::findings(settings, &place));
+            all.extend(traffic::findings(settings, &place.path, SystemClock.now()));
+            all.extend(gateways::findings(settings, &place.path));
+            all.extend(store::findings(&place.path));
             all.push(clock::finding());
             all
         }
@@ -68,7 +77,8 @@ fn status(findings: &[Finding]) -> ExitCode {
     }
 }
 
-fn tell(findings: &[Finding], as_json: bool) -> io::Result<()> {
+/// Prints them, a line each.
+pub(super) fn tell(findings: &[Finding], as_json: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for Finding { check, state, says } in findings {
         match as_json {
@@ -80,7 +90,7 @@ fn tell(findings: &[Finding], as_json: bool) -> io::Result<()> {
 }
 
 impl Finding {
-    fn new(check: &'static str, state: State, says: impl Into<String>) -> Finding {
+    pub(super) fn new(check: &'static str, state: State, says: impl Into<String>) -> Finding {
         Finding { check, state, says: says.into() }
     }
 }
