@@ -197,3 +197,43 @@ fn a_doctor_asks_the_daemon_what_it_saw_and_the_store_who_called() {
     assert!(holds(&found, "daemon", "unknown", "no daemon runs"), "{found:?}");
     assert!(holds(&found, "peers", "ok", "203.0.113.20 (trunk, "), "{found:?}");
 }
+
+#[test]
+fn a_selftest_passes_beside_a_daemon_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::start(folder.path());
+    let room = folder.path().join("tmp");
+    std::fs::create_dir(&room).expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    command.current_dir(folder.path()).args(["selftest", "--json", "--config", "ringback.toml"]);
+    let done = command.env("TMPDIR", &room).output().expect("it runs");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&done.stderr));
+    let found: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let stages: Vec<&str> = found.iter().filter_map(|it| it["check"].as_str()).collect();
+    assert_eq!(stages, ["site", "tap", "call", "sip", "verdict", "text", "outbox", "end"], "{text}");
+    assert!(found.iter().all(|it| it["state"] == "ok"), "{text}");
+    assert!(text.contains("doesn't hear lo"), "{text}");
+    assert_eq!(std::fs::read_dir(&room).expect("readable").count(), 0, "something is left");
+    let outbox =
+        std::fs::read_to_string(folder.path().join("outbox/outbox.jsonl")).expect("the site's outbox");
+    assert_eq!(outbox, "");
+    drop(daemon);
+}
+
+#[test]
+fn a_selftest_is_refused_where_the_daemon_would_hear_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::start(folder.path());
+    let path = folder.path().join("ringback.toml");
+    let text = std::fs::read_to_string(&path).expect("a configuration");
+    std::fs::write(&path, format!("{text}[[tap]]\ntype = \"interface\"\ninterface = \"lo\"\n"))
+        .expect("written");
+    let done = ringback(folder.path(), &["selftest"]);
+    assert_eq!(done.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(told.starts_with("wrong    site       the daemon that runs taps lo"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    drop(daemon);
+}

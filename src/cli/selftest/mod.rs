@@ -1,0 +1,131 @@
+//! `ringback selftest`: a call over the loopback, through an engine of its own, to the outbox of a file gateway.
+//!
+//! Everything is in a temporary folder: no store, gateway or number of the site has a part in it. The interface `lo` is
+//! tapped where this user may capture; else the call reaches the engine as HEP. Each stage is told as it is passed; the
+//! first that isn't ends it.
+
+mod call;
+mod office;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType};
+
+use super::doctor::{self, Finding, State};
+use super::run::{place, seed};
+use super::{DoctorArgs, finish};
+use crate::clock::{Clock, SystemClock};
+use crate::config;
+use crate::daemon::command::Command;
+use crate::daemon::control;
+use crate::settings::TapKind;
+use crate::time::Span;
+
+use call::Call;
+use office::{Office, Tapped};
+
+/// Makes the call and tells each stage. Status 1 if one isn't passed.
+pub fn run(args: &DoctorArgs) -> ExitCode {
+    let tapped = match rustix::net::socket(AddressFamily::PACKET, SocketType::RAW, None) {
+        Ok(_) => Tapped::Loopback,
+        Err(_) => Tapped::Hep,
+    };
+    let mut tell = |stage: &'static str, came: Result<String, String>| -> Result<(), Stop> {
+        let is_well = came.is_ok();
+        let (state, says) = match came {
+            Ok(says) => (State::Ok, says),
+            Err(says) => (State::Wrong, says),
+        };
+        doctor::tell(&[Finding::new(stage, state, says)], args.json).map_err(Stop::Unread)?;
+        if is_well { Ok(()) } else { Err(Stop::Failed) }
+    };
+    match stages(args, tapped, &mut tell) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Failed) => ExitCode::FAILURE,
+        Err(Stop::Unread(error)) => finish(Err(error)),
+    }
+}
+
+/// Why it ended before its end.
+enum Stop {
+    /// A stage wasn't passed, which was told.
+    Failed,
+    /// Nobody reads what is told.
+    Unread(std::io::Error),
+}
+
+type Tell<'t> = dyn FnMut(&'static str, Result<String, String>) -> Result<(), Stop> + 't;
+
+fn stages(args: &DoctorArgs, tapped: Tapped, tell: &mut Tell<'_>) -> Result<(), Stop> {
+    tell("site", heard_by_the_site(args.config.as_deref()))?;
+    let (call, office) = match begun(tapped) {
+        Ok(begun) => begun,
+        Err(why) => return tell("engine", Err(why)),
+    };
+    tell("tap", office.reaches(LISTENS, "tap_up", 1).map(|()| tapped.says().to_owned()))?;
+    tell("call", call.make(office.hep()))?;
+    let all = call::MESSAGES;
+    let read = office.reaches(SEES, "sip_messages_total", all);
+    tell("sip", read.map(|()| format!("the engine read all {all} messages of it")))?;
+    let judged = office.reaches(SEES, "outcomes_total{outcome=\"abandoned\"}", 1);
+    tell("verdict", judged.map(|()| "it is a missed call, `abandoned`".to_owned()))?;
+    let accepted = office.reaches(SENDS, "texts_total{state=\"accepted\"}", 1);
+    tell(
+        "text",
+        accepted.map(|()| "its text was planned, claimed and accepted by the file gateway".to_owned()),
+    )?;
+    tell("outbox", office.outbox())?;
+    tell("end", office.close())
+}
+
+/// The ends of the call, and the engine.
+fn begun(tapped: Tapped) -> Result<(Call, Office), String> {
+    let seed = seed().map_err(|error| format!("/dev/urandom: {error}"))?;
+    let call = Call::new(seed)?;
+    let office = Office::open(tapped, &call, seed)?;
+    Ok((call, office))
+}
+
+/// A daemon that taps `lo` itself would take the call for one of the site's.
+fn heard_by_the_site(config: Option<&Path>) -> Result<String, String> {
+    let path = config.unwrap_or(Path::new(config::DEFAULT_PATH));
+    let Ok(loaded) = config::load(path) else {
+        return Ok("no configuration of a site is read, and none is needed".to_owned());
+    };
+    let settings = &loaded.settings;
+    let runs =
+        !matches!(control::ask(&control::socket(settings, &place(settings)), &Command::Figures {}), Ok(None));
+    let taps_lo =
+        settings.taps.iter().any(|tap| matches!(&tap.kind, TapKind::Interface(tap) if tap.interface == "lo"));
+    match (runs, taps_lo) {
+        (true, true) => Err(
+            "the daemon that runs taps lo and would take this call for one of the site's; systemctl stop \
+             ringback, and try again"
+                .to_owned(),
+        ),
+        (true, false) => Ok("the daemon that runs doesn't hear lo, and has no part in this".to_owned()),
+        (false, _) => Ok("no daemon runs; none is needed".to_owned()),
+    }
+}
+
+/// Asks again and again until it is so, or so much time has passed.
+fn until(patience: Span, mut is_so: impl FnMut() -> bool) -> bool {
+    let end = SystemClock.boottime() + patience;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if SystemClock.boottime() > end {
+            return false;
+        }
+        std::thread::sleep(OFTEN);
+    }
+}
+
+const OFTEN: Duration = Duration::from_millis(20);
+/// How long each stage may take, on a slow and busy machine.
+const LISTENS: Span = Span::from_secs(10);
+const SEES: Span = Span::from_secs(5);
+const SENDS: Span = Span::from_secs(15);
