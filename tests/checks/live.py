@@ -205,7 +205,8 @@ def played(name, folder):
     time.sleep(0.5)
     got = sorted(text["key"] for text in daemon.outbox())
     daemon.stop()
-    assert kind == "files" or late < LATEST, f"a text left {late:.1f} s late"
+    # Those of agents have several calls, of which the first's text leaves while the next is played.
+    assert kind in ("files", "agents") or late < LATEST, f"a text left {late:.1f} s late"
     told = {str(call["caller"])[-10:] for call in wanted.calls if call["caller"]}
     assert not [number for number in told if number in daemon.last()], f"a number in the log: {daemon.last()}"
     assert got == keys, f"texts {got}, replayed {keys}: {daemon.last()}"
