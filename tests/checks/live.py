@@ -572,7 +572,7 @@ def reloaded(folder):
     rings(stream, "3125520001")
     # A text that waits keeps its words; a call that rings gets the new ones.
     busy(stream, "3125520002")
-    wait(lambda: "text" in daemon.last(), daemon.last)
+    wait(lambda: ": planned" in daemon.last(), daemon.last)
     hang_up(before.replace("sorry we missed your call", "we were on the phone"), anew)
     refused(stream, "3125520001")
     wait(lambda: len(daemon.outbox()) == 2, daemon.last)
@@ -583,9 +583,13 @@ def reloaded(folder):
     told = [line for line in log().splitlines() if kept in line]
     assert len(told) == 1 and re.search(rf"ringback\.toml:\d+: .*`dids`.*did you mean `did`\?", told[0]), told
     hang_up("nonsense", kept)
+    hang_up(before + FAILING, kept)
+    told = [line for line in log().splitlines() if kept in line]
+    assert told[-1].endswith("ringback.toml:{}: test \"of a lead\" fails: expected sends none, got ack".format(
+        len((before + FAILING).splitlines()))), told
     config.unlink()
     daemon.process.send_signal(signal.SIGHUP)
-    wait(lambda: log().count(kept) == 3, daemon.last)
+    wait(lambda: log().count(kept) == 4, daemon.last)
     hang_up(before.replace('interface = "vb"', 'interface = "va"') + '[gateway.other]\ntype = "file"\npath = "other"\n', anew)
     assert "[[tap]] can't change while it runs" in log(), daemon.last()
     assert (folder / "other/outbox.jsonl").is_file(), "no new gateway"
@@ -607,6 +611,11 @@ def reloaded(folder):
     assert (calls, still_open) == (["busy"] * 4, set()), calls
 
 
+FAILING = """[[test]]
+name = "of a lead"
+call = { from = "+13125550142", to = "+13125550111", at = "2026-11-20T21:14:00-06:00", outcome = "busy" }
+expect = { sends = [] }
+"""
 METRICS = ("127.0.0.1", 9464)
 
 
