@@ -17,6 +17,9 @@ pub trait Clock: Send + Sync {
 
     /// The time since the machine started, which never goes back.
     fn boottime(&self) -> Span;
+
+    /// What tells this run of the machine from others; none if nothing does.
+    fn boot(&self) -> Option<String>;
 }
 
 /// The machine's own clocks.
@@ -31,6 +34,12 @@ impl Clock for SystemClock {
     fn boottime(&self) -> Span {
         Span::from_micros(micros(clock_gettime(ClockId::Boottime)))
     }
+
+    fn boot(&self) -> Option<String> {
+        // proc(5)
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty() && !id.contains(' '))
+    }
 }
 
 /// Clocks that stand still until they are moved by hand.
@@ -38,18 +47,26 @@ impl Clock for SystemClock {
 pub struct HandClock {
     wall: AtomicI64,
     boot: AtomicI64,
+    boots: AtomicI64,
 }
 
 impl HandClock {
     /// The wall shows `now`, the machine has just started.
     pub fn at(now: Timestamp) -> HandClock {
-        HandClock { wall: AtomicI64::new(now.as_micros()), boot: AtomicI64::new(0) }
+        HandClock { wall: AtomicI64::new(now.as_micros()), ..HandClock::default() }
     }
 
     /// Lets time pass on both.
     pub fn pass(&self, span: Span) {
         self.wall.fetch_add(span.as_micros(), Ordering::SeqCst);
         self.boot.fetch_add(span.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Starts the machine anew, with the wall showing `now`.
+    pub fn restart(&self, now: Timestamp) {
+        self.set(now);
+        self.boot.store(0, Ordering::SeqCst);
+        self.boots.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Sets the wall clock, as people and time servers do.
@@ -65,6 +82,10 @@ impl Clock for HandClock {
 
     fn boottime(&self) -> Span {
         Span::from_micros(self.boot.load(Ordering::SeqCst))
+    }
+
+    fn boot(&self) -> Option<String> {
+        Some(format!("by-hand-{}", self.boots.load(Ordering::SeqCst)))
     }
 }
 

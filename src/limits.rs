@@ -233,3 +233,20 @@ pub const LEARNT_CODECS: usize = 32;
 pub const PATTERN_VALUES: usize = 16;
 /// See above.
 pub const PATTERN_BYTES: usize = 1_024;
+
+// ------------------------------------------------------------------ people and gateways
+
+/// Files of a gateway's inbox that are looked at. More: the others wait.
+pub const INBOX_FILES: usize = 10_000;
+
+/// Bytes of one of them. More: it is refused as a whole.
+pub const INBOX_FILE: u64 = 1 << 20;
+
+/// Bytes of a reply. More: refused.
+pub const REPLY: usize = 8 << 10;
+
+/// Texts sent again by hand that are remembered. More: the oldest that isn't on its way goes.
+pub const RESENT: usize = 1_000;
+
+/// Numbers of a list that is imported. More: it is refused as a whole.
+pub const IMPORTED: usize = 100_000;

@@ -4,6 +4,7 @@
 //! is a replay without a configuration: calls are judged, nobody is contacted.
 
 mod generic;
+mod policy;
 mod profile;
 mod recognition;
 mod tap;
@@ -19,6 +20,7 @@ use regex_lite::Regex;
 use crate::phone::Number;
 use crate::time::Span;
 
+pub use policy::Policy;
 pub use profile::{
     CallerFrom, Correlate, Coverage, Diversion, DivertedFor, Dtmf, EarlyMedia, Elsewhere, End, Identity,
     KeyFrom, MailboxFrom, MediaHabits, Place, Profile, Quirk, Sender, Style, Unverified,
@@ -54,6 +56,8 @@ pub struct Settings {
     pub consent: Consent,
     /// `[caps]`.
     pub caps: Caps,
+    /// `[policy]`.
+    pub policy: Policy,
     /// `[template.ID]`.
     pub templates: BTreeMap<String, Template>,
     /// `[sequence.ID]`, in file order.

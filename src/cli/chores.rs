@@ -4,11 +4,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{ChoreArgs, USAGE};
+use super::{ChoreArgs, Decided, USAGE, numbers};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::daemon::command::{Answer, Command};
 use crate::daemon::control;
+use crate::event::ReviewDecision;
 use crate::phone::{Dialplan, Party};
 use crate::settings::Settings;
 use crate::tape::Shelf;
@@ -23,6 +24,10 @@ pub enum Chore<'a> {
     OptIn(&'a str),
     TaskDone(&'a str),
     Release,
+    OptOutAll(&'a Path),
+    MessageCancel(&'a str),
+    MessageResend(&'a str),
+    ReviewDecide(&'a str, Decided),
 }
 
 /// Does it, and says what was done. Status 1 if it can't be, 2 if the configuration or the number can't be used.
@@ -79,6 +84,20 @@ fn command(chore: Chore<'_>, settings: &Settings) -> Result<Command, String> {
         Chore::OptIn(text) => Command::OptIn { number: number(text, settings)? },
         Chore::TaskDone(key) => Command::TaskDone { key: key.to_owned() },
         Chore::Release => Command::Release {},
+        Chore::OptOutAll(path) => {
+            let numbers = numbers::read(path, |text| number(text, settings));
+            Command::OptOutAll { numbers: numbers.map_err(|wrong| wrong.join("\nringback: "))? }
+        }
+        Chore::MessageCancel(key) => Command::MessageCancel { key: key.to_owned() },
+        Chore::MessageResend(key) => Command::MessageResend { key: key.to_owned() },
+        Chore::ReviewDecide(call, what) => {
+            let decision = match what {
+                Decided::Missed => ReviewDecision::Missed,
+                Decided::Answered => ReviewDecision::Answered,
+                Decided::Ignore => ReviewDecision::Ignore,
+            };
+            Command::ReviewDecide { call: call.to_owned(), decision }
+        }
     })
 }
 

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod learn;
 pub mod man;
+mod numbers;
 pub mod records;
 pub mod replay;
 pub mod run;
@@ -241,8 +242,21 @@ pub enum OptoutCommand {
     Add(NumberArgs),
     /// A number wants texts again
     Remove(NumberArgs),
+    /// No more texts to the numbers in a file: one a line, or CSV with a column of them; all of it or nothing
+    Import(ImportArgs),
     /// Whether a number is on the list, or how many are: the list keeps no numbers
     List(OptoutList),
+}
+
+/// `ringback optout import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
 }
 
 /// `ringback optout list`.
@@ -263,6 +277,10 @@ pub enum MessageCommand {
     List(ListArgs),
     /// One text, and what each gate said to it
     Show(KeyArgs),
+    /// Send a text again, unless its number opted out
+    Resend(KeyOnlyArgs),
+    /// Take back a text that hasn't left
+    Cancel(KeyOnlyArgs),
 }
 
 /// `ringback task`.
@@ -271,12 +289,12 @@ pub enum TaskCommand {
     /// Tasks that are not done
     List(TaskList),
     /// A task is done
-    Done(TaskDoneArgs),
+    Done(KeyOnlyArgs),
 }
 
-/// `ringback task done`.
+/// A command that changes something with a key.
 #[derive(Debug, Args)]
-pub struct TaskDoneArgs {
+pub struct KeyOnlyArgs {
     /// The key, as the list shows it
     #[arg(value_name = "KEY")]
     pub key: String,
@@ -285,10 +303,10 @@ pub struct TaskDoneArgs {
     pub chore: ChoreArgs,
 }
 
-/// `ringback task list`.
+/// `ringback task list` and `review list`.
 #[derive(Debug, Args)]
 pub struct TaskList {
-    /// Those that are done too
+    /// What is done or decided too
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]
@@ -299,8 +317,35 @@ pub struct TaskList {
 /// `ringback review`.
 #[derive(Debug, Subcommand)]
 pub enum ReviewCommand {
-    /// Everything that was left to people
-    List(ListArgs),
+    /// What is left to people to decide
+    List(TaskList),
+    /// Say what a call was: missed makes a task to call back, answered and ignore nothing
+    Decide(DecideArgs),
+}
+
+/// `ringback review decide`.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// The call, as the list shows it
+    #[arg(value_name = "CALL")]
+    pub call: String,
+    /// What it was
+    #[arg(value_enum, value_name = "WHAT")]
+    pub what: Decided,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
+}
+
+/// What a call was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Decided {
+    /// Somebody should call back
+    Missed,
+    /// Somebody spoke with the caller
+    Answered,
+    /// Nothing is to be done
+    Ignore,
 }
 
 /// How calls are printed.
@@ -344,14 +389,26 @@ pub fn run() -> ExitCode {
         Command::Optout(OptoutCommand::Remove(args)) => {
             chores::run(&args.chore, chores::Chore::OptIn(&args.number))
         }
+        Command::Optout(OptoutCommand::Import(args)) => {
+            chores::run(&args.chore, chores::Chore::OptOutAll(&args.file))
+        }
         Command::Optout(OptoutCommand::List(args)) => records::opt_outs(&args),
         Command::Message(MessageCommand::List(args)) => records::messages(&args),
         Command::Message(MessageCommand::Show(args)) => records::message(&args),
+        Command::Message(MessageCommand::Resend(args)) => {
+            chores::run(&args.chore, chores::Chore::MessageResend(&args.key))
+        }
+        Command::Message(MessageCommand::Cancel(args)) => {
+            chores::run(&args.chore, chores::Chore::MessageCancel(&args.key))
+        }
         Command::Task(TaskCommand::List(args)) => records::tasks(&args),
         Command::Task(TaskCommand::Done(args)) => {
             chores::run(&args.chore, chores::Chore::TaskDone(&args.key))
         }
         Command::Review(ReviewCommand::List(args)) => records::reviews(&args),
+        Command::Review(ReviewCommand::Decide(args)) => {
+            chores::run(&args.chore, chores::Chore::ReviewDecide(&args.call, args.what))
+        }
         Command::Release(args) => chores::run(&args, chores::Chore::Release),
         Command::Doctor(args) => doctor::run(&args),
         Command::Selftest(args) => selftest::run(&args),

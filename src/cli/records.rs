@@ -56,18 +56,22 @@ pub fn tasks(args: &TaskList) -> ExitCode {
 }
 
 /// `ringback review list`.
-pub fn reviews(args: &ListArgs) -> ExitCode {
+pub fn reviews(args: &TaskList) -> ExitCode {
     /// What was left to people, and when.
     #[derive(Serialize)]
     struct Row<'a> {
         at: crate::time::Timestamp,
         #[serde(flatten)]
         review: &'a crate::event::Review,
+        decided: bool,
     }
-    list(args, |reader, page| {
-        let result = reader.reviews(|at, review| {
-            let row = Row { at, review: &review };
-            page.row(&row, |look| format!("{}  {}", local(at, &look.tz), table::review(&review)))
+    list(&args.list, |reader, page| {
+        let result = reader.reviews(|at, review, decided| {
+            let row = Row { at, review: &review, decided };
+            let word = if decided { "decided, " } else { "" };
+            let text =
+                |look: &table::Look| format!("{}  {word}{}", local(at, &look.tz), table::review(&review));
+            (decided && !args.all) || page.row(&row, text)
         });
         result.map(|()| true)
     })

@@ -48,6 +48,7 @@ pub(super) struct File {
     pub gateway: Named<Gateway>,
     pub consent: Sub<Consent>,
     pub caps: Sub<Caps>,
+    pub policy: Sub<Policy>,
     pub template: Named<Template>,
     pub sequence: Named<Sequence>,
     pub test: Many<Test>,
@@ -75,6 +76,13 @@ pub(super) struct Tape {
     pub folder: Text,
     pub keep: Text,
     pub max_mb: Whole,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    pub records_for: Text,
+    pub voicemail_for: Text,
 }
 
 #[derive(Debug, Shape)]

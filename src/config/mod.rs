@@ -14,6 +14,7 @@ mod links;
 mod operate;
 mod outreach;
 mod pbx;
+mod policy;
 pub mod profile;
 mod reading;
 mod shape;

@@ -87,6 +87,7 @@ impl<'p> Reading<'p> {
         }
         self.one("consent", file.consent, Self::consent);
         self.one("caps", file.caps, Self::caps);
+        self.one("policy", file.policy, Self::policy);
         self.each_named("calendar", file.calendar, Self::calendar);
         self.each_named("gateway", file.gateway, Self::gateway);
         self.each_named("template", file.template, Self::template);

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::figures::Figures;
+use crate::engine::Input;
 use crate::event::Operator;
 use crate::store::Store;
 use crate::time::Span;
@@ -11,8 +12,8 @@ use crate::time::Span;
 pub enum Ask {
     /// All that can be told now.
     Figures(Sender<Figures>),
-    /// The engine takes the first, and the store does the second once it has what the engine said to it.
-    Act(Option<Operator>, Option<Job>),
+    /// The engine takes the first, one after the other, and the store does the second once it has what the engine said to it.
+    Act(Vec<Input<'static>>, Option<Job>),
     /// Texts may leave again.
     Release,
 }
@@ -44,20 +45,20 @@ impl Asking {
     /// later, or never if the daemon ends before.
     pub fn act<R: Send + 'static>(
         &self,
-        operator: Option<Operator>,
+        inputs: Vec<Input<'static>>,
         act: impl FnOnce(&mut dyn Store) -> R + Send + 'static,
     ) -> Option<R> {
         let (answer, answered) = channel();
         // Whoever asked may have gone.
         let job = move |store: &mut dyn Store| drop(answer.send(act(store)));
-        self.asks.send(Ask::Act(operator, Some(Box::new(job)))).ok()?;
+        self.asks.send(Ask::Act(inputs, Some(Box::new(job)))).ok()?;
         answered.recv_timeout(duration(DISK)).ok()
     }
 
     /// Has the engine take something that the store has already.
     pub fn tell(&self, operator: Operator) {
         // Who isn't there any more reads it from the store.
-        let _ = self.asks.send(Ask::Act(Some(operator), None));
+        let _ = self.asks.send(Ask::Act(vec![Input::Operator(operator)], None));
     }
 
     /// Lets texts leave again.

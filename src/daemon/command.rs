@@ -11,10 +11,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::event::{Event, JournalEntry, Operator, TaskDone};
+use crate::event::{
+    CallRecord, Event, JournalEntry, Message, MessageState, Operator, Review, ReviewDecided, ReviewDecision,
+    State, Task, TaskDone,
+};
 use crate::phone::Party;
+use crate::rules::Why;
 use crate::store::{Batch, Erased, OptOut, Place, Reader, Sqlite, Store, StoreError, back_up};
 use crate::tape::Shelf;
+use crate::time::Timestamp;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,14 @@ pub enum Command {
     Release {},
     /// Tell what was seen, as `/metrics` does.
     Figures {},
+    /// No more texts to any of these numbers.
+    OptOutAll { numbers: Vec<Party> },
+    /// A text that waits is not to leave.
+    MessageCancel { key: String },
+    /// A text is to be sent again.
+    MessageResend { key: String },
+    /// What a call is that no machine may decide about.
+    ReviewDecide { call: String, decision: ReviewDecision },
 }
 
 /// What came of it.
@@ -75,19 +88,32 @@ impl Command {
             Command::TaskDone { .. } => "task done",
             Command::Release {} => "release",
             Command::Figures {} => "figures",
+            Command::OptOutAll { .. } => "opt out all",
+            Command::MessageCancel { .. } => "message cancel",
+            Command::MessageResend { .. } => "message resend",
+            Command::ReviewDecide { .. } => "review decide",
         }
     }
 
     /// What an engine takes before the store does, so that the store has the last word.
     ///
     /// # Errors
-    /// There is no such task, or it is done; the store can't be read.
-    pub fn before(&self, store: &Path) -> Result<Option<Operator>, Answer> {
+    /// There is no such thing, or it is done; the store can't be read.
+    pub fn before(&self, store: &Path) -> Result<Vec<Operator>, Answer> {
         Ok(match self {
-            Command::Erase { number } => Some(Operator::Erase(number.clone())),
-            Command::OptOut { number } => Some(Operator::OptOut(number.clone())),
-            Command::TaskDone { key } => Some(Operator::TaskDone(open_task(store, key)?)),
-            Command::Backup {} | Command::OptIn { .. } | Command::Release {} | Command::Figures {} => None,
+            Command::Erase { number } => vec![Operator::Erase(number.clone())],
+            Command::OptOut { number } => vec![Operator::OptOut(number.clone())],
+            Command::OptOutAll { numbers } => numbers.iter().cloned().map(Operator::OptOut).collect(),
+            Command::TaskDone { key } => vec![Operator::TaskDone(open_task(store, key)?)],
+            Command::MessageCancel { key } => vec![Operator::Cancel(waiting(store, key)?.key)],
+            Command::MessageResend { key } => vec![Operator::Resend(Box::new(again(store, key)?))],
+            Command::ReviewDecide { call, decision } => {
+                let (decided, task) = review(store, call, *decision)?;
+                vec![Operator::Decide(decided, task)]
+            }
+            Command::Backup {} | Command::OptIn { .. } | Command::Release {} | Command::Figures {} => {
+                Vec::new()
+            }
         })
     }
 
@@ -102,11 +128,22 @@ impl Command {
     /// What the store does, after what the engine said to it. Tapes hold what is to be forgotten in packets, where nobody
     /// looks for it: all are deleted.
     pub fn carry_out(&self, store: &mut dyn Store, tapes: Option<&Shelf>) -> Answer {
-        let opt_out = |store: &mut dyn Store, opt_out| {
-            store.commit(&[Batch { opt_outs: vec![opt_out], ..Batch::default() }])
-        };
+        let listed =
+            |store: &mut dyn Store, opt_outs| store.commit(&[Batch { opt_outs, ..Batch::default() }]);
+        let opt_out = |store: &mut dyn Store, opt_out| listed(store, vec![opt_out]);
         let done = match self {
-            Command::Backup {} | Command::TaskDone { .. } | Command::Figures {} => Ok("done".to_owned()),
+            Command::Backup {}
+            | Command::TaskDone { .. }
+            | Command::ReviewDecide { .. }
+            | Command::Figures {} => Ok("done".to_owned()),
+            Command::MessageCancel { key } => Ok(format!("text {key} is cancelled")),
+            Command::MessageResend { .. } => {
+                Ok("the text is planned, and leaves if ringback runs within ten minutes".to_owned())
+            }
+            Command::OptOutAll { numbers } => {
+                let all = numbers.iter().cloned().map(OptOut::Out).collect();
+                listed(store, all).map(|_| format!("{} numbers get no texts any more", numbers.len()))
+            }
             Command::Erase { number } => return erase(store, number, tapes),
             Command::OptOut { number } => opt_out(store, OptOut::Out(number.clone()))
                 .map(|_| format!("{} gets no texts any more", number.shown())),
@@ -135,19 +172,156 @@ impl Command {
         let mut store = Sqlite::open(place)?.store();
         match self {
             Command::Backup {} => Ok(copied(place)),
-            Command::TaskDone { key } => {
-                let done = match open_task(&place.path, key) {
-                    Ok(done) => done,
+            Command::Erase { .. }
+            | Command::OptOut { .. }
+            | Command::OptOutAll { .. }
+            | Command::OptIn { .. }
+            | Command::Release {} => Ok(self.carry_out(&mut store, tapes)),
+            _ => {
+                let acts = match self.before(&place.path) {
+                    Ok(acts) => acts,
                     Err(answer) => return Ok(answer),
                 };
                 let state = store.load()?;
                 let at = state.last_at.map_or(clock.now(), |last| last.max(clock.now()));
-                let entries = vec![JournalEntry { n: state.next, at, event: Event::TaskDone(done) }];
+                let events = match acts.into_iter().map(|act| said(act, (&state, &place.path), at)).collect()
+                {
+                    Ok::<Vec<_>, Answer>(events) => events.concat(),
+                    Err(answer) => return Ok(answer),
+                };
+                let entries =
+                    (state.next..).zip(events).map(|(n, event)| JournalEntry { n, at, event }).collect();
                 store.commit(&[Batch { entries, ..Batch::default() }])?;
                 Ok(self.carry_out(&mut store, tapes))
             }
-            _ => Ok(self.carry_out(&mut store, tapes)),
         }
+    }
+}
+
+/// What an act says to the journal where no engine runs.
+fn said(act: Operator, (state, store): (&State, &Path), at: Timestamp) -> Result<Vec<Event>, Answer> {
+    Ok(match act {
+        Operator::TaskDone(done) => vec![Event::TaskDone(done)],
+        Operator::Cancel(key) => {
+            let mut text = waiting(store, &key)?;
+            (text.state, text.why) = (MessageState::Cancelled, Some(Why::ByHand.into()));
+            vec![Event::Message(Box::new(text))]
+        }
+        Operator::Resend(text) if state.opted_out.holds(&text.to) => {
+            return Err(Answer::refused(format!("{} {}", text.key, Why::OptedOut.sentence())));
+        }
+        Operator::Resend(text) => vec![Event::Message(Box::new(Message { due: at, ..*text }))],
+        Operator::Decide(decided, task) => {
+            let task = task.map(|task| Event::Task(Task { at, ..task }));
+            std::iter::once(Event::ReviewDecided(decided)).chain(task).collect()
+        }
+        Operator::OptOut(_) | Operator::OptIn(_) | Operator::Erase(_) => Vec::new(),
+    })
+}
+
+/// How an engine took an act whose outcome it decides; none where the act is all there is.
+pub fn became(act: &Operator, store: &Path) -> Option<Answer> {
+    let key = match act {
+        Operator::Cancel(key) => key,
+        Operator::Resend(text) => &text.key,
+        _ => return None,
+    };
+    let found = match Reader::open(store).and_then(|reader| reader.message(key)) {
+        Ok(found) => found,
+        Err(error) => return Some(Answer::from(error)),
+    };
+    let why = |message: &Message| message.why.as_deref().and_then(Why::from_code).map_or("", Why::sentence);
+    Some(match (act, found) {
+        (Operator::Cancel(_), Some(text)) if text.state == MessageState::Cancelled => {
+            Answer::done(format!("text {key} is cancelled"))
+        }
+        (Operator::Cancel(_), Some(text)) => {
+            Answer::refused(format!("text {key} can't be cancelled any more: it is {}", text.state.word()))
+        }
+        (_, Some(text)) if text.state == MessageState::Skipped => {
+            Answer::refused(format!("text {key} doesn't leave: {}", why(&text)))
+        }
+        (_, Some(text)) => Answer::done(format!("text {key} is {}", text.state.word())),
+        (_, None) => Answer::refused(format!("text {key} doesn't leave: too many are being sent again")),
+    })
+}
+
+/// A text that hasn't left yet.
+fn waiting(store: &Path, key: &str) -> Result<Message, Answer> {
+    let text = text(store, key)?;
+    match text.state {
+        MessageState::Planned | MessageState::Deferred => Ok(text),
+        state => Err(Answer::refused(format!("text {key} doesn't wait any more: it is {}", state.word()))),
+    }
+}
+
+/// A text as it is to be sent again.
+fn again(store: &Path, key: &str) -> Result<Message, Answer> {
+    let text = text(store, key)?;
+    if text.is_pending() {
+        return Err(Answer::refused(format!("text {key} is on its way: it is {}", text.state.word())));
+    }
+    let first = first_of(&text.key).to_owned();
+    let n = Reader::open(store)?.resent(&first)?.saturating_add(1);
+    Ok(Message {
+        key: format!("resend/{first}/{n}"),
+        state: MessageState::Planned,
+        why: None,
+        sent: None,
+        attempts: 0,
+        gateway_ref: None,
+        trail: Vec::new(),
+        ..text
+    })
+}
+
+/// The key of the text that one was sent again of, or its own.
+fn first_of(key: &str) -> &str {
+    let again = key.strip_prefix("resend/").and_then(|rest| rest.rsplit_once('/'));
+    again.map_or(key, |(first, _)| first)
+}
+
+fn text(store: &Path, key: &str) -> Result<Message, Answer> {
+    let found = Reader::open(store)?.message(key)?;
+    found
+        .ok_or_else(|| Answer::refused(format!("there is no text {key}; `ringback message list` names them")))
+}
+
+/// What a person says of a call, and the task that it brings.
+fn review(
+    store: &Path,
+    call: &str,
+    decision: ReviewDecision,
+) -> Result<(ReviewDecided, Option<Task>), Answer> {
+    let reader = Reader::open(store)?;
+    let review = match reader.review(call)? {
+        Some((review, false)) => review,
+        Some((_, true)) => return Err(Answer::refused(format!("call {call} is decided already"))),
+        None => {
+            let told =
+                format!("call {call} is not to be reviewed; `ringback review list` names those that are");
+            return Err(Answer::refused(told));
+        }
+    };
+    let record = reader.call(call)?;
+    let task = (decision == ReviewDecision::Missed).then(|| call_back(&review, record.as_ref()));
+    Ok((ReviewDecided { case: review.case, call: review.call, decision }, task))
+}
+
+fn call_back(review: &Review, record: Option<&CallRecord>) -> Task {
+    let caller = record.and_then(|record| record.caller.as_ref().filter(|_| !record.withheld));
+    let shown = |caller: &Party| caller.number().map_or_else(|| caller.shown(), |number| number.national());
+    Task {
+        key: format!("{}/reviewed", review.call),
+        case: review.case.clone(),
+        at: record.map_or(Timestamp::default(), |record| record.at),
+        owner: None,
+        due: None,
+        title: caller.map_or_else(
+            || format!("Find out who called: {}", review.call),
+            |caller| format!("Call back {}", shown(caller)),
+        ),
+        why: None,
     }
 }
 
@@ -198,11 +372,10 @@ mod tests {
 
     use super::*;
     use crate::clock::HandClock;
-    use crate::event::Task;
     use crate::phone::Number;
     use crate::settings::Taping;
     use crate::tape;
-    use crate::time::{Span, Timestamp};
+    use crate::time::Span;
 
     fn number() -> Party {
         Party::Number(Number::parse("+13125550142").expect("a number"))

@@ -14,9 +14,10 @@ use std::time::Duration;
 use tracing::info;
 
 use super::ask::Asking;
-use super::command::{Answer, Command, copied};
-use super::serve::{Cut, read, serve};
+use super::command::{Answer, Command, became, copied};
+use super::serve::{Cut, PIECE, read, serve};
 use crate::clock::Clock;
+use crate::engine::Input;
 use crate::settings::Settings;
 use crate::store::Place;
 use crate::tape::Shelf;
@@ -70,7 +71,9 @@ pub fn ask(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
 }
 
 fn attend(mut stream: UnixStream, asking: &Asking, kept: (&Place, Option<&Shelf>), clock: &dyn Clock) {
-    let answer = match read(&mut stream, clock, MOST, |taken| taken.contains(&b'\n')) {
+    // Pieces are no longer than this, and each is looked at.
+    let has_end = |taken: &[u8]| taken.iter().rev().take(PIECE).any(|byte| *byte == b'\n');
+    let answer = match read(&mut stream, clock, MOST, has_end) {
         Ok(line) => {
             match serde_json::from_slice(line.split(|byte| *byte == b'\n').next().unwrap_or_default()) {
                 Ok(command) => {
@@ -98,16 +101,18 @@ fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&She
         let told = asking.figures().map(|figures| Answer::done(figures.text()));
         return told.unwrap_or_else(|| Answer::refused("the engine doesn't turn"));
     }
-    let operator = match command.before(&place.path) {
-        Ok(operator) => operator,
+    let operators = match command.before(&place.path) {
+        Ok(operators) => operators,
         Err(answer) => return answer,
     };
     let (act, tapes) = (command.clone(), tapes.cloned());
-    let Some(answer) = asking.act(operator, move |store| act.carry_out(store, tapes.as_ref())) else {
+    let inputs = operators.iter().cloned().map(Input::Operator).collect();
+    let Some(answer) = asking.act(inputs, move |store| act.carry_out(store, tapes.as_ref())) else {
         return Answer::refused(
             "the store can't be written now; it is done once it can, if ringback runs on",
         );
     };
+    let answer = operators.first().and_then(|act| became(act, &place.path)).unwrap_or(answer);
     if answer.done {
         command.after().into_iter().for_each(|operator| asking.tell(operator));
         if matches!(command, Command::Release {}) {
@@ -117,8 +122,8 @@ fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&She
     answer
 }
 
-/// So long is a command at most.
-const MOST: usize = 4 << 10;
+/// So long is a command at most: a list of numbers to import.
+const MOST: usize = 4 << 20;
 /// A daemon whose disk is slow answers within this.
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -168,8 +173,8 @@ mod tests {
         let path = room.path();
         let asking = thread::spawn(move || ask(&path, &Command::OptOut { number: number() }));
         let mut store = Memory::new();
-        let Ok(Ask::Act(operator, Some(job))) = room.asked.recv() else { panic!("no act") };
-        assert_eq!(operator, Some(Operator::OptOut(number())));
+        let Ok(Ask::Act(inputs, Some(job))) = room.asked.recv() else { panic!("no act") };
+        assert!(matches!(&inputs[..], [Input::Operator(Operator::OptOut(who))] if *who == number()));
         job(&mut store);
         let answer = asking.join().expect("no panic").expect("an answer").expect("a daemon");
         assert!(answer.done && store.load().expect("a state").opted_out.holds(&number()), "{answer:?}");
@@ -181,9 +186,11 @@ mod tests {
         room.listen();
         let path = room.path();
         let asking = thread::spawn(move || ask(&path, &Command::OptIn { number: number() }));
-        let Ok(Ask::Act(None, Some(job))) = room.asked.recv() else { panic!("no act") };
+        let Ok(Ask::Act(inputs, Some(job))) = room.asked.recv() else { panic!("no act") };
+        assert!(inputs.is_empty());
         job(&mut Memory::new());
-        let Ok(Ask::Act(Some(Operator::OptIn(_)), None)) = room.asked.recv() else { panic!("not told") };
+        let Ok(Ask::Act(inputs, None)) = room.asked.recv() else { panic!("not told") };
+        assert!(matches!(&inputs[..], [Input::Operator(Operator::OptIn(_))]));
         assert!(asking.join().expect("no panic").expect("an answer").expect("a daemon").done);
     }
 

@@ -9,6 +9,7 @@ use tracing::warn;
 use super::ask::{Ask, Asking};
 use super::figures::{Entries, Figures, TapFigures};
 use super::gauge::Gauge;
+use super::postman::Postman;
 use super::recent::Recent;
 use super::reload::Reload;
 use super::{Office, control, http};
@@ -35,6 +36,7 @@ pub struct Desk {
     reload: Reload,
     /// SIP of the last minutes.
     recent: Recent,
+    postman: Option<Postman>,
     /// Why each tap doesn't listen.
     troubles: Vec<Option<String>>,
 }
@@ -52,6 +54,7 @@ impl Desk {
             asking,
             asked,
             reload,
+            postman: None,
             recent: Recent::default(),
             troubles,
         }
@@ -78,6 +81,10 @@ impl Desk {
                     "control socket {path}: {error}; no command reaches this run; write [control] socket = \"…\""
                 );
             }
+        }
+        match Postman::start(settings, place.path.clone(), self.asking.clone()) {
+            Ok(postman) => self.postman = Some(postman),
+            Err(error) => warn!("no inbox is read: {error}"),
         }
         if let Some(at) = settings.metrics
             && let Err(error) = http::listen(at, self.asking.clone(), clock.clone())
@@ -109,6 +116,8 @@ impl Office {
         if let Some(fresh) = self.desk.reload.turn() {
             self.carrier.add(fresh.gateways);
             self.renewal.reconfigure(&fresh.settings);
+            self.retention.reconfigure(fresh.settings.policy.records_for);
+            self.desk.postman.iter().for_each(|postman| postman.reconfigure(&fresh.settings));
             self.tape.reread(fresh.files);
             self.give(self.engine.now(), Input::Settings(&fresh.settings));
         }
@@ -120,9 +129,9 @@ impl Office {
             match ask {
                 // Whoever asked may have gone.
                 Ask::Figures(answer) => drop(answer.send(self.figures(taps, names))),
-                Ask::Act(operator, job) => {
-                    if let Some(operator) = operator {
-                        self.give(self.engine.now(), Input::Operator(operator));
+                Ask::Act(inputs, job) => {
+                    for input in inputs {
+                        self.give(self.engine.now(), input);
                         self.drain();
                     }
                     // What was read of the store before is old now.

@@ -72,6 +72,9 @@ impl Entries {
             Event::Task(_) => "task",
             Event::Review(_) => "review",
             Event::TaskDone(_) => "task_done",
+            Event::ClockGap(_) => "clock_gap",
+            Event::Reply(_) => "reply",
+            Event::ReviewDecided(_) => "review_decided",
         };
         *self.kinds.entry(kind).or_default() += 1;
     }

@@ -20,9 +20,11 @@ mod histogram;
 mod http;
 mod notify;
 mod pace;
+mod postman;
 mod recent;
 mod reload;
 mod renewal;
+mod retention;
 mod serve;
 mod taping;
 mod upkeep;
@@ -40,9 +42,9 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output};
 use crate::event::{Event, JournalEntry, MessageState, Receipt, State};
 use crate::gateway::{FileGateway, GatewayError};
-use crate::settings::{GatewayKind, Settings, Tap, TapKind, Written};
+use crate::settings::{GatewayKind, Settings, Tap, TapKind, Taping, Written};
 use crate::source::{self, Live, Taps};
-use crate::store::{Batch, Place, Sqlite, Store, StoreError, Writer};
+use crate::store::{Batch, OptOut, Place, Sqlite, Store, StoreError, Writer};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Packet;
 
@@ -52,6 +54,7 @@ use notify::Supervisor;
 use pace::Pace;
 use reload::Reload;
 use renewal::Renewal;
+use retention::Retention;
 use taping::Tape;
 use upkeep::Upkeep;
 
@@ -97,12 +100,12 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     if settings.taps.is_empty() {
         return Err(Stopped::NoTap);
     }
-    let (store, state) = open(&place)?;
+    let (store, mut state) = open(&place)?;
     let gateways = gateways(&settings, |_| true)?;
     let hold = state.hold.clone();
     let names = settings.taps.iter().map(|tap| tap.id.clone()).collect();
-    let mut tape = Tape::new(settings.tape.as_ref(), (files, names), seed);
-    let now = clock.now();
+    let mut tape = Tape::new(taping(&settings).as_ref(), (files, names), seed);
+    let (pace, now) = Pace::resume(clock.clone(), &mut state);
     tape.begin(&state, now);
     let engine = renewal::begun(&settings, state, seed, now);
     let (carrier, answers) =
@@ -111,13 +114,27 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let writer = Writer::start(Box::new(store), desk.hearing(carrier.news())).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     desk.open(&settings, &place, &clock);
-    let pace = Pace::new(clock.clone(), engine.now());
     let upkeep = Upkeep::new(place, clock.clone());
-    let supervisor = Supervisor::from_environment(clock);
+    let supervisor = Supervisor::from_environment(clock.clone());
     let lag = lag(&settings.taps);
+    let retention = Retention::new(clock.clone(), settings.policy.records_for);
     let renewal = Renewal::new(settings.clone(), seed);
-    let office =
-        Office { engine, writer, carrier, answers, desk, pace, upkeep, tape, renewal, lag, last: 0, late: 0 };
+    let office = Office {
+        engine,
+        writer,
+        carrier,
+        answers,
+        desk,
+        clock,
+        pace,
+        upkeep,
+        tape,
+        renewal,
+        retention,
+        lag,
+        last: 0,
+        late: 0,
+    };
     office.serve(taps, &settings.taps, supervisor, &stop);
     Ok(())
 }
@@ -129,10 +146,12 @@ struct Office {
     carrier: Carrier,
     answers: Receiver<Input<'static>>,
     desk: Desk,
+    clock: Arc<dyn Clock>,
     pace: Pace,
     upkeep: Upkeep,
     tape: Tape,
     renewal: Renewal,
+    retention: Retention,
     /// Engine time is so far behind the clock while no packets come.
     lag: Span,
     /// The number of the last entry that was put.
@@ -144,15 +163,17 @@ struct Office {
 impl Office {
     fn serve(mut self, mut taps: Taps, names: &[Tap], mut supervisor: Supervisor, stop: &AtomicBool) {
         let mut told = 0;
+        self.time();
         self.drain();
         while !stop.load(Ordering::Relaxed) {
             let live = taps.next(self.patience());
             let is_idle = matches!(live, Live::Idle);
             told += usize::from(self.take(live, names));
             if is_idle {
-                let now = self.pace.now() - self.lag;
+                let now = self.time() - self.lag;
                 self.tape.advance(&mut self.engine, now);
                 self.renewal.turn(&mut self.engine, &mut self.tape, &self.writer);
+                self.renewal.batches += u64::from(self.retention.turn(now, &self.writer));
             }
             self.take_answers();
             self.attend(&taps, names);
@@ -163,8 +184,8 @@ impl Office {
         supervisor.stopping();
         self.desk.close();
         taps.stop();
-        let until = self.pace.now() + FLUSH;
-        while self.pace.now() < until {
+        let until = self.clock.boottime() + FLUSH;
+        while self.clock.boottime() < until {
             match taps.next(Span::ZERO) {
                 Live::Idle => break,
                 live => drop(self.take(live, names)),
@@ -175,9 +196,23 @@ impl Office {
 
     /// How long the taps may be waited for.
     fn patience(&mut self) -> Span {
-        let now = self.pace.now() - self.lag;
+        let now = self.time() - self.lag;
         let due = self.engine.deadline().map_or(TICK, |due| due.since(now));
         due.clamp(Span::ZERO, TICK)
+    }
+
+    /// What time it is; a step of the clock is followed first.
+    fn time(&mut self) -> Timestamp {
+        let now = self.pace.now();
+        self.follow();
+        now
+    }
+
+    fn follow(&mut self) {
+        if let Some(gap) = self.pace.take_gap() {
+            self.give(self.engine.now(), Input::ClockGap(gap));
+            self.drain();
+        }
     }
 
     /// Takes what a tap tells; true if it is how the tap is.
@@ -185,6 +220,7 @@ impl Office {
         match live {
             Live::Packet(packet) => {
                 let at = self.pace.of(packet.at);
+                self.follow();
                 if at + LATE < self.engine.now() {
                     self.lose(name(names, packet.frame.tap.0), at);
                 } else {
@@ -240,6 +276,7 @@ impl Office {
                     self.tape.entry(&entry);
                     self.desk.entries.count(&entry);
                     self.gauge(&entry);
+                    batch.opt_outs.extend(opted_out(&entry));
                     n = entry.n;
                     batch.entries.push(*entry);
                 }
@@ -249,6 +286,7 @@ impl Office {
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();
+        batch.meta.extend(self.pace.to_keep());
         self.tape.hand_over();
         if batch.is_empty() {
             return;
@@ -272,8 +310,8 @@ impl Office {
     /// Writes what there is, lets texts leave that are on their way, and ends.
     fn end(mut self) {
         self.drain();
-        let until = self.pace.now() + FLUSH;
-        while self.writer.durable() < self.last && self.pace.now() < until {
+        let until = self.clock.boottime() + FLUSH;
+        while self.writer.durable() < self.last && self.clock.boottime() < until {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         self.carrier.stop(self.writer.durable());
@@ -331,14 +369,37 @@ fn told(entry: &JournalEntry) {
         Event::Review(review) => info!("call {}: to be reviewed, {}", review.call, review.reason),
         Event::Task(task) => info!("task {}", task.key),
         Event::TaskDone(done) => info!("task {}: done", done.key),
-        Event::CaseOpened(_) | Event::CaseClosed(_) | Event::Decision(_) => {}
+        Event::ClockGap(gap) if gap.unsure => {
+            warn!("the clock was wrong since the machine started: texts that waited become tasks");
+        }
+        Event::Reply(reply) if reply.opts_out => info!("reply {}: no more texts are wanted", reply.id),
+        Event::Reply(reply) => info!("reply {}: to be read by a person", reply.id),
+        Event::ReviewDecided(decided) => {
+            info!("call {}: {} by a person", decided.call, decided.decision.word())
+        }
+        Event::CaseOpened(_) | Event::CaseClosed(_) | Event::Decision(_) | Event::ClockGap(_) => {}
     }
+}
+
+/// Tapes hold voices, which are kept no longer than voicemail.
+fn taping(settings: &Settings) -> Option<Taping> {
+    let longest = settings.policy.voicemail_for;
+    let keep = |taping: &Taping| longest.map_or(taping.keep, |longest| longest.min(taping.keep));
+    settings.tape.as_ref().map(|taping| Taping { keep: keep(taping), ..taping.clone() })
 }
 
 /// How far engine time is behind the clock while no packets come: as late as packets may be.
 fn lag(taps: &[Tap]) -> Span {
     let is_files = |tap: &Tap| matches!(tap.kind, TapKind::Files { .. });
     if taps.iter().any(is_files) { FILES_LAG } else { LAG }
+}
+
+/// Who must not be texted from an entry on.
+fn opted_out(entry: &JournalEntry) -> Option<OptOut> {
+    match &entry.event {
+        Event::Reply(reply) if reply.opts_out => Some(OptOut::Out(reply.from.clone())),
+        _ => None,
+    }
 }
 
 fn name(taps: &[Tap], number: u16) -> &str {

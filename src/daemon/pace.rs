@@ -1,82 +1,281 @@
-//! The daemon's time: that of the wall, as long as it runs like a clock.
+//! The daemon's time: that of the wall, told apart from steps of it.
 //!
-//! Set back, it goes on at the pace of the clock that never is. Set forward, it follows at once: what falls due by that
-//! is judged by how late it is.
+//! | the wall | is |
+//! |---|---|
+//! | runs as the clock that nobody sets does, or a second off | followed, never back |
+//! | jumps against that clock | followed, and the jump told once: the engine dates anew what is due |
+//! | jumped while nothing ran, in the same run of the machine | told as a jump at the start |
+//! | is behind what was written, or was set soon after the machine started | told as a jump after which nobody knows how much time has passed |
+//!
+//! How far the wall is from the other clock is kept in the store. Sleep is no jump: both clocks count it.
 
 use std::sync::Arc;
 
 use tracing::warn;
 
 use crate::clock::Clock;
+use crate::event::{ClockGap, State};
 use crate::time::{Span, Timestamp};
 
-/// Time that never goes back.
+/// The wall, and what it did.
 pub struct Pace {
     clock: Arc<dyn Clock>,
+    boot: Option<String>,
     last: Timestamp,
-    boot: Span,
-    /// How far the wall is behind.
-    behind: Span,
+    /// The wall over the time since the machine started.
+    offset: Span,
+    /// A jump that wasn't told yet.
+    gap: Option<ClockGap>,
+    /// The last jump, and when the other clock said so.
+    jumped: Option<(Span, Span)>,
+    /// What is kept of the offset.
+    kept: Option<Span>,
+    /// What the store knows is of another run of the machine.
+    booted: bool,
 }
 
 impl Pace {
-    /// Not before `from`.
-    pub fn new(clock: Arc<dyn Clock>, from: Timestamp) -> Pace {
-        let boot = clock.boottime();
-        Pace { clock, last: from, boot, behind: Span::ZERO }
+    /// Goes on from what a store knows. Gives the time at which an engine begins; a jump since then is told as the first.
+    /// Until the clock of a machine that has just started may be trusted, `state` says so.
+    pub fn resume(clock: Arc<dyn Clock>, state: &mut State) -> (Pace, Timestamp) {
+        let (wall, running) = read(&*clock);
+        let boot = clock.boot();
+        let offset = wall.since(Timestamp::from_micros(running.as_micros()));
+        let kept = state.meta.get(KEPT).and_then(|kept| parse(kept, boot.as_deref()));
+        let booted = state.last_at.is_some() && kept.is_none();
+        let behind = state.last_at.map(|last| wall.since(last)).filter(|by| *by < minus(SLEW));
+        let by = match kept {
+            Some(kept) => Some(span(offset, kept)).filter(|by| is_jump(*by)),
+            None => behind,
+        };
+        if booted && running < SETTLED {
+            let settles = wall + span(SETTLED, running);
+            state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
+        }
+        let gap = by.map(|by| ClockGap { by_us: by.as_micros(), unsure: booted });
+        let began = by.map_or(wall, |by| wall - by);
+        let pace = Pace { clock, boot, last: wall, offset, gap, jumped: None, kept: None, booted };
+        (pace, began)
     }
 
     /// What time it is.
     pub fn now(&mut self) -> Timestamp {
-        let (wall, boot) = (self.clock.now(), self.clock.boottime());
-        let steady = self.last + Span::from_micros(boot.as_micros().saturating_sub(self.boot.as_micros()));
-        let is_behind = wall + SLEW < steady;
-        let behind = if is_behind { steady.since(wall) } else { Span::ZERO };
-        if is_behind && self.behind == Span::ZERO {
-            warn!("the clock is {} s behind what was written already; going on without it", behind.as_secs());
+        let (wall, running) = read(&*self.clock);
+        let by = wall.since(Timestamp::from_micros(running.as_micros()) + self.offset);
+        self.offset = self.offset + by;
+        if is_jump(by) {
+            self.jump(by, running);
+            self.last = wall;
         }
-        self.behind = behind;
-        self.last = if is_behind { steady } else { wall.max(self.last) };
-        self.boot = boot;
+        self.last = self.last.max(wall);
         self.last
     }
 
-    /// What time it was when the wall showed `at`, a moment ago.
-    pub fn of(&self, at: Timestamp) -> Timestamp {
-        (at + self.behind).min(self.last.max(at))
+    /// A jump that the engine must be told of before anything else.
+    pub fn take_gap(&mut self) -> Option<ClockGap> {
+        self.gap.take()
+    }
+
+    /// What time it was when the wall showed `at`, a moment ago; if it jumped since, by what it shows now.
+    pub fn of(&mut self, at: Timestamp) -> Timestamp {
+        if !is_jump(at.since(self.last)) {
+            return at;
+        }
+        let now = self.now();
+        let (_, running) = read(&*self.clock);
+        let recent = self.jumped.filter(|(_, when)| span(running, *when) < RECENT);
+        let moved = recent.map(|(by, _)| at + by);
+        moved.filter(|moved| distance(*moved, now) < distance(at, now)).map_or(at, |moved| moved.min(now))
+    }
+
+    /// What the store must keep, if that is something else than before.
+    pub fn to_keep(&mut self) -> Option<(String, String)> {
+        let same = |kept: Span| !is_jump(span(self.offset, kept) + span(self.offset, kept));
+        if self.gap.is_some() || self.kept.is_some_and(same) {
+            return None;
+        }
+        self.kept = Some(self.offset);
+        let boot = self.boot.as_deref()?;
+        Some((KEPT.to_owned(), format!("{boot} {}", self.offset.as_micros())))
+    }
+
+    fn jump(&mut self, by: Span, running: Span) {
+        let before = self.gap.take();
+        let unsure = self.booted && running < DOUBTFUL;
+        self.gap = Some(ClockGap {
+            by_us: before.map_or(0, |gap| gap.by_us).saturating_add(by.as_micros()),
+            unsure: unsure || before.is_some_and(|gap| gap.unsure),
+        });
+        self.jumped = Some((by, running));
+        let (way, secs) = if by < Span::ZERO { ("back", -by.as_secs()) } else { ("forward", by.as_secs()) };
+        warn!("the clock was set {way} by {secs} s; what is due keeps the time it had left");
     }
 }
 
+/// Both clocks at one moment: what comes between the two looks is no jump.
+fn read(clock: &dyn Clock) -> (Timestamp, Span) {
+    let mut before = clock.boottime();
+    for _ in 0..TRIES {
+        let (wall, after) = (clock.now(), clock.boottime());
+        if span(after, before) < BLINK {
+            return (wall, after);
+        }
+        before = after;
+    }
+    (clock.now(), clock.boottime())
+}
+
+fn parse(kept: &str, boot: Option<&str>) -> Option<Span> {
+    let (of, offset) = kept.split_once(' ')?;
+    let same = boot == Some(of);
+    offset.parse().ok().filter(|_| same).map(Span::from_micros)
+}
+
+fn span(later: Span, earlier: Span) -> Span {
+    Span::from_micros(later.as_micros().saturating_sub(earlier.as_micros()))
+}
+
+fn minus(span: Span) -> Span {
+    Span::from_micros(-span.as_micros())
+}
+
+fn is_jump(by: Span) -> bool {
+    by.as_micros().unsigned_abs() > SLEW.as_micros().unsigned_abs()
+}
+
+fn distance(one: Timestamp, other: Timestamp) -> u64 {
+    one.since(other).as_micros().unsigned_abs()
+}
+
+/// The row of the store that keeps the offset: which run of the machine, and microseconds.
+const KEPT: &str = "clock.offset";
 /// A clock that is put right little by little is off by less.
 const SLEW: Span = Span::from_secs(1);
+/// Packets that were stamped before a jump come no later after it.
+const RECENT: Span = Span::from_secs(15);
+/// A time server has been asked when the machine has run for so long.
+const SETTLED: Span = Span::from_secs(120);
+/// A jump before this may put right a clock that was wrong from the start.
+const DOUBTFUL: Span = Span::from_secs(3_600);
+/// Both clocks are read within this.
+const BLINK: Span = Span::from_millis(50);
+const TRIES: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::HandClock;
 
-    #[test]
-    fn a_clock_set_back_is_not_followed_and_time_goes_on() {
-        let start = Timestamp::from_parts(1_000, 0);
-        let clock = Arc::new(HandClock::at(start));
-        let mut pace = Pace::new(clock.clone(), start);
-        clock.pass(Span::from_secs(5));
-        assert_eq!(pace.now(), start + Span::from_secs(5));
-        clock.set(start - Span::from_secs(3_600));
-        clock.pass(Span::from_secs(2));
-        assert_eq!(pace.now(), start + Span::from_secs(7));
-        let wall = clock.now();
-        assert_eq!(pace.of(wall - Span::from_secs(1)), start + Span::from_secs(6));
-        clock.set(start + Span::from_secs(100));
-        assert_eq!(pace.now(), start + Span::from_secs(100));
-        assert_eq!(pace.of(clock.now()), clock.now());
+    const HOUR: Span = Span::from_secs(3_600);
+
+    fn start() -> Timestamp {
+        Timestamp::from_parts(1_795_000_000, 0)
+    }
+
+    fn pace(clock: &Arc<HandClock>, state: &mut State) -> (Pace, Timestamp) {
+        Pace::resume(clock.clone(), state)
+    }
+
+    fn gap(by: Span, unsure: bool) -> Option<ClockGap> {
+        Some(ClockGap { by_us: by.as_micros(), unsure })
     }
 
     #[test]
-    fn time_runs_on_from_what_was_written_by_a_clock_that_was_ahead() {
-        let clock = Arc::new(HandClock::at(Timestamp::from_parts(1_000, 0)));
-        let mut pace = Pace::new(clock.clone(), Timestamp::from_parts(5_000, 0));
-        clock.pass(Span::from_secs(3));
-        assert_eq!(pace.now(), Timestamp::from_parts(5_003, 0));
+    fn a_jump_is_told_once_and_followed_either_way() {
+        let clock = Arc::new(HandClock::at(start()));
+        let (mut pace, began) = pace(&clock, &mut State::default());
+        assert_eq!((began, pace.take_gap()), (start(), None));
+        clock.pass(Span::from_secs(5));
+        assert_eq!((pace.now(), pace.take_gap()), (start() + Span::from_secs(5), None));
+        for by in [HOUR, minus(HOUR), minus(Span::from_secs(86_400)), Span::from_secs(86_400)] {
+            let to = clock.now() + by;
+            clock.set(to);
+            clock.pass(Span::from_secs(2));
+            assert_eq!((pace.now(), pace.take_gap()), (to + Span::from_secs(2), gap(by, false)));
+            assert_eq!((pace.now(), pace.take_gap()), (to + Span::from_secs(2), None));
+        }
+    }
+
+    #[test]
+    fn two_jumps_between_two_looks_are_told_as_one() {
+        let clock = Arc::new(HandClock::at(start()));
+        let (mut pace, _) = pace(&clock, &mut State::default());
+        clock.set(start() + HOUR);
+        pace.now();
+        clock.set(start() + HOUR + HOUR);
+        pace.now();
+        assert_eq!(pace.take_gap(), gap(HOUR + HOUR, false));
+    }
+
+    #[test]
+    fn sleep_and_a_slow_correction_are_no_jumps_and_time_never_goes_back() {
+        let clock = Arc::new(HandClock::at(start()));
+        let (mut pace, _) = pace(&clock, &mut State::default());
+        clock.pass(HOUR);
+        let mut before = pace.now();
+        assert_eq!(before, start() + HOUR);
+        for _ in 0..100 {
+            clock.set(clock.now() - Span::from_millis(900));
+            clock.pass(Span::from_millis(1));
+            let now = pace.now();
+            assert!(now >= before);
+            before = now;
+        }
+        assert_eq!(pace.take_gap(), None);
+    }
+
+    #[test]
+    fn what_was_stamped_before_a_jump_is_dated_after_it() {
+        let clock = Arc::new(HandClock::at(start()));
+        let (mut pace, _) = pace(&clock, &mut State::default());
+        for by in [HOUR, minus(HOUR)] {
+            let stamped = clock.now();
+            clock.set(stamped + by);
+            clock.pass(Span::from_millis(100));
+            assert_eq!((pace.of(stamped), pace.take_gap()), (stamped, None), "nobody has noticed");
+            pace.now();
+            assert_eq!(pace.of(stamped), stamped + by);
+            let other = stamped - Span::from_secs(86_400);
+            assert_eq!(pace.of(other), if by == HOUR { other + HOUR } else { other });
+        }
+        clock.pass(Span::from_secs(16));
+        let late = clock.now() - Span::from_secs(5);
+        assert_eq!(pace.of(late), late);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_while_nothing_ran_is_told_at_the_start() {
+        let clock = Arc::new(HandClock::at(start()));
+        let mut state = State { last_at: Some(start()), ..State::default() };
+        let (mut before, _) = pace(&clock, &mut State::default());
+        state.meta.extend(before.to_keep());
+        assert_eq!(before.to_keep(), None);
+        clock.pass(Span::from_secs(60));
+        clock.set(clock.now() - HOUR);
+        let (mut pace, began) = pace(&clock, &mut state);
+        assert_eq!((began, pace.take_gap()), (start() + Span::from_secs(60), gap(minus(HOUR), false)));
+        assert_eq!((pace.now(), state.settles()), (start() + Span::from_secs(60) - HOUR, None));
+    }
+
+    #[test]
+    fn a_machine_that_starts_behind_what_was_written_is_unsure_and_settles() {
+        let clock = Arc::new(HandClock::at(start()));
+        let mut state = State { last_at: Some(start()), ..State::default() };
+        let (mut before, _) = pace(&clock, &mut State::default());
+        state.meta.extend(before.to_keep());
+        clock.restart(start() - HOUR);
+        clock.pass(Span::from_secs(20));
+        let (mut pace, began) = pace(&clock, &mut state);
+        let by = minus(span(HOUR, Span::from_secs(20)));
+        assert_eq!((began, pace.take_gap()), (start(), gap(by, true)));
+        assert_eq!(state.settles(), Some(start() - HOUR + SETTLED));
+        clock.set(clock.now() + HOUR);
+        pace.now();
+        assert_eq!(pace.take_gap(), gap(HOUR, true), "the time server was heard");
+        clock.pass(HOUR);
+        pace.now();
+        clock.set(clock.now() + HOUR);
+        pace.now();
+        assert_eq!(pace.take_gap(), gap(HOUR, false));
     }
 }

@@ -88,7 +88,7 @@ pub fn read(
 ) -> Result<Vec<u8>, Cut> {
     let until = clock.boottime() + PATIENCE;
     let mut taken = Vec::new();
-    let mut piece = [0; 1_024];
+    let mut piece = [0; PIECE];
     while !is_whole(&taken) {
         let left = until.as_micros().saturating_sub(clock.boottime().as_micros());
         let left = u64::try_from(left).ok().filter(|left| *left > 0).ok_or(Cut::Slow)?;
@@ -128,6 +128,8 @@ impl Drop for Place {
     }
 }
 
+/// So many bytes are taken at once.
+pub const PIECE: usize = 16 << 10;
 /// So many connections at once.
 const MOST: usize = 16;
 /// A question must come within this.

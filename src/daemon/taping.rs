@@ -109,6 +109,13 @@ impl Tape {
                 whole = self.plan.as_ref().is_some_and(|plan| encoder.settings(taken, &plan.files));
             }
             Input::Operator(ref act) => encoder.operator(taken, act),
+            Input::Reply(ref reply) => encoder.reply(taken, reply),
+            Input::ClockGap(gap) => {
+                encoder.clock_gap(taken, gap);
+                for at in [&mut self.at, &mut self.since, &mut self.cleared] {
+                    *at = *at + gap.by();
+                }
+            }
             Input::End => whole = false,
         }
         engine.handle(at, input);

@@ -6,7 +6,8 @@
 //! ```
 //! `handle` one input, drain `poll`, then look at `deadline`. Before an input at T every deadline up to T
 //! runs at its own time. Engine time never goes back: an input older than it is taken now and counted as
-//! late. Same inputs, same seed, same outputs.
+//! late. A step of the clock moves engine time and all that is due by it; flow and calls live by a time of their own that
+//! no step moves. Same inputs, same seed, same outputs.
 
 mod ears;
 mod summary;
@@ -15,11 +16,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::call::{Calls, Told};
-use crate::event::{CallKey, CallPhase, Event, JournalEntry, Message, OpenCall, Operator, Receipt, State};
+use crate::event::{
+    CallKey, CallPhase, ClockGap, Event, JournalEntry, Message, OpenCall, Operator, Receipt, Reply, State,
+    Task,
+};
 use crate::flow::{Flow, Piece};
 use crate::media::Streams;
 use crate::outreach::Followup;
-use crate::rules::line;
+use crate::rules::{line, stop};
 use crate::settings::{Line, Settings};
 use crate::time::{Span, Timestamp, earlier};
 use crate::wire::packet::{Body, Datagram, Packet};
@@ -45,6 +49,10 @@ pub enum Input<'a> {
     Settings(&'a Settings),
     /// What a person asks for.
     Operator(Operator),
+    /// What somebody answered to a text.
+    Reply(Reply),
+    /// The clock was set.
+    ClockGap(ClockGap),
     /// There is no more input: what is still open is judged by what is known.
     End,
 }
@@ -75,6 +83,8 @@ pub struct Load {
 /// The engine.
 pub struct Engine {
     now: Timestamp,
+    /// Engine time is so far ahead of the time of flow and calls.
+    stepped: Span,
     flow: Flow,
     calls: Calls,
     media: Streams,
@@ -96,6 +106,7 @@ impl Engine {
     pub fn new(settings: &Settings, seed: u64) -> Engine {
         Engine {
             now: Timestamp::from_micros(i64::MIN),
+            stepped: Span::ZERO,
             flow: Flow::new(seed),
             calls: Calls::new(settings, seed, Box::new(Ears::new(&settings.pbx.judge))),
             media: Streams::new(seed),
@@ -130,7 +141,12 @@ impl Engine {
     /// What changed of open calls since the last time, for a store: legs as they stand now, and calls that are over.
     pub fn take_open(&mut self) -> (Vec<OpenCall>, Vec<CallKey>) {
         let over = self.over.as_mut().map(std::mem::take).unwrap_or_default();
-        (self.calls.take_changed(), over)
+        let mut changed = self.calls.take_changed();
+        for leg in &mut changed {
+            leg.at = leg.at + self.stepped;
+            leg.answered = leg.answered.map(|at| at + self.stepped);
+        }
+        (changed, over)
     }
 
     /// Engine time.
@@ -163,6 +179,8 @@ impl Engine {
             }
             Input::Settings(settings) => self.reconfigure(settings),
             Input::Operator(act) => self.obey(act),
+            Input::Reply(reply) => self.replied(reply),
+            Input::ClockGap(gap) => self.step(gap),
             Input::End => self.end(),
         }
         self.look_ahead();
@@ -198,7 +216,7 @@ impl Engine {
     fn do_due(&mut self, at: Timestamp) {
         while let Some(due) = self.deadline().filter(|due| *due <= at) {
             self.now = self.now.max(due);
-            if self.calls.expire(due).is_some() {
+            if self.calls.expire(due - self.stepped).is_some() {
                 self.tell();
             } else {
                 self.followed(|followup, _, out| followup.expire(due, out));
@@ -220,7 +238,7 @@ impl Engine {
 
     /// When `advance` has something to do.
     pub fn deadline(&self) -> Option<Timestamp> {
-        earlier(self.calls.deadline(), self.followup.deadline())
+        earlier(self.calls.deadline().map(|due| due + self.stepped), self.followup.deadline())
     }
 
     /// How many packets were seen so far.
@@ -263,7 +281,7 @@ impl Engine {
         self.summary.saw(packet.at);
         let Engine { flow, calls, media, used, .. } = self;
         *used = false;
-        let at = self.now;
+        let at = self.now - self.stepped;
         let body = match packet.body {
             Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
             frame @ Body::Frame { .. } => frame,
@@ -272,6 +290,19 @@ impl Engine {
         flow.push(&packet, &mut |piece| *used |= take(calls, media, piece));
         *used |= flow.has_kept();
         self.tell();
+    }
+
+    fn replied(&mut self, reply: Reply) {
+        let reply = Reply { opts_out: stop::opts_out(&reply.body), ..reply };
+        self.journal(self.now, Event::Reply(reply.clone()));
+        self.followed(|followup, now, out| followup.reply(&reply, now, out));
+    }
+
+    fn step(&mut self, gap: ClockGap) {
+        self.stepped = self.stepped + gap.by();
+        self.now = self.now + gap.by();
+        self.journal(self.now, Event::ClockGap(gap));
+        self.followed(|followup, now, out| followup.step(&gap, now, out));
     }
 
     fn reconfigure(&mut self, settings: &Settings) {
@@ -287,15 +318,24 @@ impl Engine {
             Operator::OptIn(party) => self.followup.opt_in(&party),
             Operator::Erase(party) => self.followed(|followup, now, out| followup.erase(&party, now, out)),
             Operator::TaskDone(done) => self.journal(self.now, Event::TaskDone(done)),
+            Operator::Cancel(key) => self.followed(|followup, now, out| followup.cancel_text(&key, now, out)),
+            Operator::Resend(text) => self.followed(|followup, now, out| followup.resend(text, now, out)),
+            Operator::Decide(decided, task) => {
+                self.journal(self.now, Event::ReviewDecided(decided));
+                if let Some(task) = task {
+                    self.journal(self.now, Event::Task(Task { at: self.now, ..task }));
+                }
+            }
         }
     }
 
     fn end(&mut self) {
-        let Engine { flow, calls, media, now, .. } = self;
-        flow.finish(*now, &mut |piece| {
+        let now = self.now - self.stepped;
+        let Engine { flow, calls, media, .. } = self;
+        flow.finish(now, &mut |piece| {
             take(calls, media, piece);
         });
-        self.calls.finish(self.now);
+        self.calls.finish(now);
         self.tell();
     }
 
@@ -317,6 +357,8 @@ impl Engine {
                     Some(seen)
                 }
                 Told::Closed(mut record, seen) => {
+                    record.at = record.at + self.stepped;
+                    record.ended = record.ended.map(|at| at + self.stepped);
                     let line = seen.as_ref().and_then(|seen| {
                         line::find(&self.lines, seen.called.as_ref(), seen.called_user.as_deref())
                     });
@@ -327,7 +369,9 @@ impl Engine {
                     seen
                 }
             };
-            if let Some(seen) = seen {
+            if let Some(mut seen) = seen {
+                seen.at = seen.at + self.stepped;
+                seen.began = seen.began + self.stepped;
                 self.followed(|followup, _, out| followup.call_seen(&seen, out));
             }
         }

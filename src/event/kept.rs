@@ -91,6 +91,15 @@ pub struct OptOuts {
 impl State {
     /// A case is kept for so long after it closed: receipts and second thoughts come late.
     pub const KEPT: Span = Span::from_secs(72 * 3_600);
+
+    /// What `meta` calls the time until which the clock may yet be set, after the machine started: no text of an
+    /// earlier run leaves before it.
+    pub const SETTLES: &str = "clock.settles";
+
+    /// When the clock is settled.
+    pub fn settles(&self) -> Option<Timestamp> {
+        Some(Timestamp::from_micros(self.meta.get(State::SETTLES)?.parse().ok()?))
+    }
 }
 
 impl Message {

@@ -4,6 +4,7 @@
 //! order here is key order there. Adding a field is fine, renaming or dropping one breaks scripts.
 
 mod call;
+mod gap;
 pub mod heard;
 pub mod json;
 mod kept;
@@ -19,11 +20,15 @@ pub use call::{
     CallKey, CallPhase, CallRecord, CallSeen, Evidence, LadderRow, LegRecord, Recording, Verdict,
     VoicemailMessage,
 };
+pub use gap::ClockGap;
 pub use kept::{KeptCase, OpenCall, OptOuts, State};
 pub use outreach::{
-    CaseClosed, CaseOpened, Decision, GateAnswer, Message, Operator, Receipt, Review, Task, TaskDone,
+    CaseClosed, CaseOpened, Decision, GateAnswer, Message, Operator, Receipt, Reply, Review, ReviewDecided,
+    Task, TaskDone,
 };
-pub use words::{Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, Role};
+pub use words::{
+    Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, ReviewDecision, Role,
+};
 
 /// What happened, for the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +43,9 @@ pub enum Event {
     Task(Task),
     Review(Review),
     TaskDone(TaskDone),
+    ClockGap(ClockGap),
+    Reply(Reply),
+    ReviewDecided(ReviewDecided),
 }
 
 /// One line of the journal.

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::CallKey;
-use super::words::{Answer, MessageState};
+use super::words::{Answer, MessageState, ReviewDecision};
 use crate::phone::{Number, Party};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One gate's answer on the way to a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +98,23 @@ pub struct Receipt {
     pub gateway_ref: Option<String>,
 }
 
+/// What somebody answered to a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reply {
+    /// What tells it from others.
+    pub id: String,
+    /// The gateway it came by.
+    pub gateway: String,
+    /// Who answered.
+    pub from: Party,
+    /// To which number of the business, if that is known.
+    pub to: Option<Party>,
+    /// What was written.
+    pub body: String,
+    /// It says that no more texts are wanted.
+    pub opts_out: bool,
+}
+
 /// Something a person must do: one line of `tasks.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
@@ -127,6 +144,17 @@ pub struct TaskDone {
     pub case: String,
 }
 
+/// A person's word on a call that no machine may decide about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewDecided {
+    /// The case of the review.
+    pub case: String,
+    /// The call.
+    pub call: CallKey,
+    /// What it is.
+    pub decision: ReviewDecision,
+}
+
 /// What people change in a running engine. What must outlive it is the store's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +167,12 @@ pub enum Operator {
     Erase(Party),
     /// A task is done.
     TaskDone(TaskDone),
+    /// A text that waits is not to leave: its key.
+    Cancel(String),
+    /// A text is to be sent again, as this one.
+    Resend(Box<Message>),
+    /// What a call is that no machine may decide about, and what is to be done about it.
+    Decide(ReviewDecided, Option<Task>),
 }
 
 /// Something no machine may decide.
@@ -171,6 +205,12 @@ pub struct CaseClosed {
 }
 
 impl Message {
+    /// Dates it as if the clock had been put forward by so much before.
+    pub fn redate(&mut self, by: Span) {
+        self.due = self.due + by;
+        self.sent = self.sent.map(|at| at + by);
+    }
+
     /// Whether it waits to be handed to its gateway.
     pub fn is_to_be_submitted(&self) -> bool {
         matches!(self.state, MessageState::Claimed | MessageState::Submitted)

@@ -135,6 +135,18 @@ pub enum Answer {
 }
 
 words! {
+/// What a person says of a call that no machine may decide about.
+pub enum ReviewDecision {
+    /// Somebody should call back.
+    Missed = "missed",
+    /// Somebody spoke with the caller.
+    Answered = "answered",
+    /// Nothing is to be done.
+    Ignore = "ignore",
+}
+}
+
+words! {
 /// Where a message stands.
 #[allow(missing_docs, reason = "the names are the words of the contract")]
 pub enum MessageState {

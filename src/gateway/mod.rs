@@ -4,12 +4,14 @@
 //! can't say for sure it calls unknown, so that nothing is sent twice on a guess.
 
 mod file;
+mod inbox;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use file::FileGateway;
+pub use inbox::{Inbox, Letter, Said};
 
 use crate::event::Message;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::phone::Number;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Due {
     Quiet(CaseNo),
     /// A closed case may be dropped.
     Forget(CaseNo),
+    /// A text that is sent again is to be tried once more.
+    Again(u64),
     /// The oldest text to a number no longer counts for its cap.
     Uncount(Number),
 }
@@ -23,6 +25,11 @@ pub(super) type CaseNo = u64;
 
 /// A place in the queue.
 pub(super) type Slot = (Timestamp, u64);
+
+/// A place after all were put off.
+pub(super) fn moved((at, made): Slot, by: Span) -> Slot {
+    (at + by, made)
+}
 
 /// The queue.
 #[derive(Debug, Default)]
@@ -40,6 +47,12 @@ impl Agenda {
 
     pub(super) fn remove(&mut self, slot: Slot) {
         self.due.remove(&slot);
+    }
+
+    /// Puts off all that is due: everything here is due some time after something, and keeps what is left of that.
+    pub(super) fn redate(&mut self, by: Span) {
+        self.due =
+            std::mem::take(&mut self.due).into_iter().map(|(slot, due)| (moved(slot, by), due)).collect();
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::agenda::{CaseNo, Slot};
+use super::agenda::{CaseNo, Slot, moved};
 use super::template::Values;
 use crate::event::{CallKey, Message};
 use crate::phone::Party;
 use crate::settings::{Action, Line, Sequence, Settings, Step};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One case.
 #[derive(Debug)]
@@ -85,6 +85,18 @@ impl Plan {
 }
 
 impl Case {
+    fn redate(&mut self, by: Span) {
+        self.last = self.last + by;
+        self.ends = self.ends.map(|slot| moved(slot, by));
+        for step in self.plan.iter_mut().flat_map(|plan| &mut plan.steps) {
+            step.due = step.due + by;
+            if let Stage::Waiting(slot) = step.stage {
+                step.stage = Stage::Waiting(moved(slot, by));
+            }
+            step.message.iter_mut().for_each(|message| message.redate(by));
+        }
+    }
+
     pub(super) fn progress(&mut self, at: usize) -> Option<&mut Progress> {
         self.plan.as_mut()?.steps.get_mut(at)
     }
@@ -136,6 +148,26 @@ impl Cases {
 
     pub(super) fn of_message(&self, key: &str) -> Option<(CaseNo, usize)> {
         self.by_key.get(key).copied()
+    }
+
+    /// Dates all of them as if the clock had been put forward by so much before.
+    pub(super) fn redate(&mut self, by: Span) {
+        self.cases.values_mut().for_each(|case| case.redate(by));
+    }
+
+    /// Every text that waits for its time, in the order of their times.
+    pub(super) fn waiting(&self) -> Vec<(Slot, CaseNo, usize)> {
+        let steps = |(no, case): (&CaseNo, &Case)| {
+            let steps = case.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
+            let waits = |(at, step): (usize, &Progress)| match step.stage {
+                Stage::Waiting(slot) if step.message.is_some() => Some((slot, *no, at)),
+                _ => None,
+            };
+            steps.filter_map(waits).collect::<Vec<_>>()
+        };
+        let mut waiting: Vec<_> = self.cases.iter().flat_map(steps).collect();
+        waiting.sort_unstable();
+        waiting
     }
 
     /// All texts of sequences that are known, by case and step.

@@ -94,6 +94,8 @@ impl Deck<'_> {
             Taken::NotAccepted(at, key, after) => engine.handle(at, Input::NotAccepted(key, after)),
             Taken::Drops(at, count) => engine.handle(at, Input::Drops(count)),
             Taken::Operator(at, act) => engine.handle(at, Input::Operator(act)),
+            Taken::Reply(at, reply) => engine.handle(at, Input::Reply(reply)),
+            Taken::ClockGap(at, gap) => engine.handle(at, Input::ClockGap(gap)),
             Taken::Time(at) => engine.advance(at),
             Taken::Settings(..) | Taken::Journal(..) => {}
         }

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod gates;
 pub mod holiday;
 pub mod line;
+pub mod stop;
 pub mod why;
 
 pub use why::Why;

@@ -13,6 +13,7 @@ use crate::phone::Untextable;
 pub enum Why {
     Absorbed,
     Answered,
+    ByHand,
     CallInProgress,
     CalledBack,
     Capped,
@@ -65,6 +66,7 @@ impl Why {
         match self {
             Why::Absorbed => ("absorbed", "This number's case is already open and was already followed up."),
             Why::Answered => ("answered", "The caller called again and was answered."),
+            Why::ByHand => ("by_hand", "Somebody at the office cancelled it."),
             Why::CallInProgress => (
                 "call_in_progress",
                 "A call with this number was ringing or up; it was decided anew at its end.",
@@ -111,9 +113,10 @@ impl Why {
     }
 
     /// Every reason, in the order of the codes.
-    pub const ALL: [Why; 32] = [
+    pub const ALL: [Why; 33] = [
         Why::Absorbed,
         Why::Answered,
+        Why::ByHand,
         Why::CallInProgress,
         Why::CalledBack,
         Why::Capped,

@@ -4,7 +4,8 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::rows::number;
-use crate::event::{CaseClosed, Event, JournalEntry, Message};
+use crate::event::{CaseClosed, ClockGap, Event, JournalEntry, Message, State};
+use crate::time::Span;
 
 /// Brings the tables up to an entry whose parties are `people`.
 pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Result<(), StoreError> {
@@ -38,12 +39,32 @@ pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Res
         }
         Event::Review(review) => put(
             db,
-            "INSERT OR REPLACE INTO reviews VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO reviews (n, case_id, call) VALUES (?1, ?2, ?3)",
             (n, &review.case, review.call.to_string()),
         )?,
+        Event::Reply(reply) => {
+            put(db, "INSERT OR REPLACE INTO replies VALUES (?1, ?2)", (&reply.id, n))?;
+            let sql = "UPDATE cases SET last = max(last, ?2) WHERE person = ?1 AND closed IS NULL";
+            people.iter().try_for_each(|person| put(db, sql, (person, at)))?;
+        }
+        Event::ReviewDecided(decided) => {
+            let sql = "UPDATE reviews SET done = ?2 WHERE call = ?1";
+            put(db, sql, (decided.call.to_string(), n))?;
+        }
+        Event::ClockGap(gap) => clock_set(db, entry, gap)?,
         Event::TaskDone(done) => put(db, "UPDATE tasks SET done = ?2 WHERE key = ?1", (&done.key, n))?,
     }
     Ok(())
+}
+
+/// Cases that an engine may still go on with are dated anew; entries are when they are loaded.
+fn clock_set(db: &Connection, entry: &JournalEntry, gap: &ClockGap) -> Result<(), StoreError> {
+    put(db, "INSERT OR REPLACE INTO clock_gaps VALUES (?1, ?2)", (number(entry.n), gap.by_us))?;
+    let before = entry.at - gap.by();
+    let since = before - State::KEPT - Span::from_secs(3_600);
+    let sql = "UPDATE cases SET opened = opened + ?1, last = last + ?1, closed = closed + ?1
+        WHERE closed IS NULL OR closed >= ?2";
+    put(db, sql, (gap.by_us, since.as_micros()))
 }
 
 fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreError> {

@@ -1,13 +1,13 @@
 //! The state an engine starts from, read from the tables; of the journal only the rows they point to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::StoreError;
 use super::rows::{self, Found};
 use crate::event::{Event, KeptCase, OptOuts, State};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Meta rows that begin so are the store's own.
 pub(super) const OWN: &str = "store.";
@@ -22,6 +22,7 @@ pub(super) fn load(db: &Connection, opted_out: OptOuts, key: i64) -> Result<Stat
     state.last_at = newest.map(|(_, at)| at);
     let since = state.last_at.map_or(i64::MIN, |at| (at - State::KEPT).as_micros());
     let mut entries = BTreeSet::new();
+    let gaps = gaps(db)?;
     for row in kept_cases(db, since)? {
         let opened = entry(db, row.n)?;
         if let (Event::CaseOpened(case), false) = (opened.entry.event, opened.erased) {
@@ -36,12 +37,22 @@ pub(super) fn load(db: &Connection, opted_out: OptOuts, key: i64) -> Result<Stat
         }
     }
     for n in entries {
-        sort_in(entry(db, n)?, &mut state);
+        let mut found = entry(db, n)?;
+        let by = gaps.range(n..).fold(Span::ZERO, |sum, (_, by)| sum + *by);
+        found.entry.event.redate(by);
+        sort_in(found, &mut state);
     }
     state.open_calls = rows::read_open(db)?;
     opt_outs(db, key, &mut state)?;
     meta(db, &mut state)?;
     Ok(state)
+}
+
+/// Steps of the clock by the number of their entry: what has a lower one was dated before.
+fn gaps(db: &Connection) -> Result<BTreeMap<i64, Span>, StoreError> {
+    let mut all = db.prepare_cached("SELECT n, by_us FROM clock_gaps")?;
+    let rows = all.query_map([], |row| Ok((row.get(0)?, Span::from_micros(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Number and time of the last entry.

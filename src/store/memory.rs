@@ -7,7 +7,7 @@ use super::open::Damage;
 use super::{Batch, Erased, OptOut, Retained, Store};
 use crate::event::{CallKey, CallRecord, Event, JournalEntry, KeptCase, Message, OpenCall, OptOuts, State};
 use crate::phone::Party;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
@@ -112,13 +112,15 @@ fn names(event: &Event, party: &Party) -> bool {
         Event::Call(call) => call.caller.as_ref() == Some(party) || call.called.as_ref() == Some(party),
         Event::CaseOpened(case) => case.caller.as_ref() == Some(party),
         Event::Message(message) => message.to == *party,
+        Event::Reply(reply) => reply.from == *party,
         _ => false,
     }
 }
 
 fn case_of(event: &Event) -> Option<&str> {
     match event {
-        Event::Call(_) => None,
+        Event::Call(_) | Event::ClockGap(_) | Event::Reply(_) => None,
+        Event::ReviewDecided(decided) => Some(&decided.case),
         Event::CaseOpened(case) => Some(&case.case),
         Event::CaseClosed(case) => Some(&case.case),
         Event::Decision(decision) => Some(&decision.case),
@@ -136,6 +138,7 @@ struct Fold<'a> {
     calls: BTreeMap<CallKey, (u64, &'a CallRecord)>,
     messages: BTreeMap<&'a str, (u64, &'a Message)>,
     entries: Vec<&'a JournalEntry>,
+    gaps: Vec<(u64, Span)>,
 }
 
 impl<'a> Fold<'a> {
@@ -177,12 +180,35 @@ impl<'a> Fold<'a> {
                     self.case(&message.case).for_each(|case| case.last = case.last.max(sent));
                 }
             }
-            Event::Decision(_) | Event::Task(_) | Event::Review(_) | Event::TaskDone(_) => {}
+            Event::ClockGap(gap) => {
+                self.gaps.push((entry.n, gap.by()));
+                for case in &mut self.cases {
+                    case.opened = case.opened + gap.by();
+                    case.last = case.last + gap.by();
+                    case.closed = case.closed.map(|at| at + gap.by());
+                }
+            }
+            Event::Reply(reply) => {
+                let of =
+                    |case: &&mut KeptCase| case.closed.is_none() && case.caller.as_ref() == Some(&reply.from);
+                self.cases.iter_mut().filter(of).for_each(|case| case.last = case.last.max(at));
+            }
+            Event::Decision(_)
+            | Event::Task(_)
+            | Event::Review(_)
+            | Event::TaskDone(_)
+            | Event::ReviewDecided(_) => {}
         }
     }
 
     fn case<'b>(&'b mut self, id: &'b str) -> impl Iterator<Item = &'b mut KeptCase> {
         self.cases.iter_mut().filter(move |case| case.case == id)
+    }
+
+    /// How far the clock was set after an entry.
+    fn gap_after(&self, n: u64) -> Span {
+        let later = self.gaps.iter().filter(|(at, _)| *at > n);
+        later.fold(Span::ZERO, |sum, (_, by)| sum + *by)
     }
 
     /// Cases that are open or have a text pending.
@@ -213,12 +239,22 @@ impl<'a> Fold<'a> {
                 Event::Message(message)
                     if self.messages.get(&*message.key).is_some_and(|(n, _)| *n == entry.n) =>
                 {
-                    state.messages.push((**message).clone());
+                    let mut message = (**message).clone();
+                    message.redate(self.gap_after(entry.n));
+                    state.messages.push(message);
                 }
                 Event::Task(task) => state.tasks.push(task.clone()),
                 _ => {}
             }
         }
-        state.calls = calls.into_values().cloned().collect();
+        let dated = |(n, call): (u64, &CallRecord)| {
+            let mut event = Event::Call(Box::new(call.clone()));
+            event.redate(self.gap_after(n));
+            match event {
+                Event::Call(call) => Some(*call),
+                _ => None,
+            }
+        };
+        state.calls = calls.into_iter().filter_map(dated).collect();
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::StoreError;
 use super::files::{self, Place};
 use super::{check, load, rows, schema, sqlite};
-use crate::event::{Event, JournalEntry, Message, OptOuts, Review, Task};
+use crate::event::{CallRecord, Event, JournalEntry, Message, OptOuts, Review, Task};
 use crate::phone::Party;
 use crate::time::Timestamp;
 
@@ -92,12 +92,50 @@ impl Reader {
         }))
     }
 
-    /// Everything left to people, in the order of the journal, with its time; `tell` says whether to go on.
-    pub fn reviews(&self, mut tell: impl FnMut(Timestamp, Review) -> bool) -> Result<(), StoreError> {
-        self.each("SELECT n FROM reviews ORDER BY n", |entry| match entry.event {
-            Event::Review(review) => tell(entry.at, review),
-            _ => true,
-        })
+    /// Everything left to people and whether that is decided: what is, then the others, each in the order of the journal
+    /// with its time; `tell` says whether to go on.
+    pub fn reviews(&self, mut tell: impl FnMut(Timestamp, Review, bool) -> bool) -> Result<(), StoreError> {
+        for (sql, done) in [
+            ("SELECT n FROM reviews WHERE done IS NOT NULL ORDER BY n", true),
+            ("SELECT n FROM reviews WHERE done IS NULL ORDER BY n", false),
+        ] {
+            self.each(sql, |entry| match entry.event {
+                Event::Review(review) => tell(entry.at, review, done),
+                _ => true,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What was left to people about a call, and whether that is decided.
+    pub fn review(&self, call: &str) -> Result<Option<(Review, bool)>, StoreError> {
+        let entry = self.pointed_to("SELECT n FROM reviews WHERE call = ?1 ORDER BY n DESC LIMIT 1", call)?;
+        let open = self.pointed_to("SELECT n FROM reviews WHERE call = ?1 AND done IS NULL LIMIT 1", call)?;
+        Ok(entry.and_then(|entry| match entry.event {
+            Event::Review(review) => Some((review, open.is_none())),
+            _ => None,
+        }))
+    }
+
+    /// The call with this id.
+    pub fn call(&self, call: &str) -> Result<Option<CallRecord>, StoreError> {
+        let entry = self.pointed_to("SELECT n FROM calls WHERE key = ?1", call)?;
+        Ok(entry.and_then(|entry| match entry.event {
+            Event::Call(record) => Some(*record),
+            _ => None,
+        }))
+    }
+
+    /// How often the text with this key was sent again.
+    pub fn resent(&self, key: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM messages WHERE instr(key, 'resend/' || ?1 || '/') = 1";
+        let count: i64 = self.db.query_row(sql, [key], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Whether a reply is known.
+    pub fn has_reply(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM replies WHERE id = ?1")?.exists([id])?)
     }
 
     /// How many parties opted out, and whether `party` is among them: no number is kept, only whether one is known.

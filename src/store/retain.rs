@@ -2,7 +2,7 @@
 //!
 //! A case goes once it was closed long enough, with its decisions, texts, tasks and reviews; an entry goes once
 //! nothing that stays points to it; a name or number goes once it wasn't seen for so long and no entry that stays
-//! has it.
+//! has it. A task that isn't done and a review that isn't decided stay, however old.
 
 use std::collections::BTreeSet;
 
@@ -35,9 +35,12 @@ fn cases(db: &Connection, before: i64, cut: i64) -> Result<usize, StoreError> {
              AND NOT EXISTS (SELECT 1 FROM messages WHERE case_id = cases.id AND pending) LIMIT ?3)",
         (before, cut, PIECE as i64),
     )?;
-    for (table, beside) in
-        [("decisions", ""), ("reviews", ""), ("tasks", ""), ("messages", "AND NOT pending")]
-    {
+    for (table, beside) in [
+        ("decisions", ""),
+        ("reviews", "AND done IS NOT NULL"),
+        ("tasks", "AND done IS NOT NULL"),
+        ("messages", "AND NOT pending"),
+    ] {
         let sql =
             format!("DELETE FROM {table} WHERE n < ?1 AND case_id NOT IN (SELECT id FROM cases) {beside}");
         db.execute(&sql, [cut])?;
@@ -62,6 +65,8 @@ fn journal(db: &Connection, cut: i64) -> Result<usize, StoreError> {
         (cut, PIECE as i64),
     )?;
     db.execute("DELETE FROM calls WHERE n < ?1 AND n NOT IN (SELECT n FROM journal WHERE n < ?1)", [cut])?;
+    db.execute("DELETE FROM replies WHERE n < ?1 AND n NOT IN (SELECT n FROM journal WHERE n < ?1)", [cut])?;
+    db.execute("DELETE FROM clock_gaps WHERE n < (SELECT min(n) FROM journal)", [])?;
     Ok(gone)
 }
 

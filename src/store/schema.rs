@@ -40,6 +40,10 @@ CREATE TABLE opt_outs (hash BLOB PRIMARY KEY, key INTEGER NOT NULL) WITHOUT ROWI
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 ", "
 ALTER TABLE tasks ADD COLUMN done INTEGER;
+", "
+CREATE TABLE clock_gaps (n INTEGER PRIMARY KEY, by_us INTEGER NOT NULL);
+CREATE TABLE replies (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+ALTER TABLE reviews ADD COLUMN done INTEGER;
 "];
 
 /// The version of a store, or why it isn't one that can be read here.

@@ -96,7 +96,17 @@ impl Veil<'_> {
                 let about = self.person_of(&task.case)?;
                 self.text(data, "title", about)?;
             }
-            Event::CaseClosed(_) | Event::Decision(_) | Event::Review(_) | Event::TaskDone(_) => {}
+            Event::Reply(reply) => {
+                let from = self.party(data, "from", Some(&reply.from))?;
+                self.party(data, "to", reply.to.as_ref())?;
+                self.text(data, "body", from)?;
+            }
+            Event::CaseClosed(_)
+            | Event::Decision(_)
+            | Event::Review(_)
+            | Event::TaskDone(_)
+            | Event::ReviewDecided(_)
+            | Event::ClockGap(_) => {}
         }
         Ok(())
     }

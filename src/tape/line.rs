@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Hex;
 use crate::event::{
-    CallRecord, Decision, JournalEntry, KeptCase, Message, MessageState, OpenCall, Operator, Task, json,
+    CallRecord, ClockGap, Decision, JournalEntry, KeptCase, Message, MessageState, OpenCall, Operator, Reply,
+    Task, json,
 };
 use crate::settings::Written;
 use crate::time::Timestamp;
@@ -37,6 +38,8 @@ pub(super) enum Line {
     Drops(Drops),
     Settings(SettingsLine),
     Operator(OperatorLine),
+    ClockGap(ClockGapLine),
+    Reply(ReplyLine),
     Time(At),
     Journal(Journal),
     End(End),
@@ -142,6 +145,22 @@ pub(super) struct SettingsLine {
 pub(super) struct OperatorLine {
     pub at: Timestamp,
     pub act: Operator,
+}
+
+/// What somebody answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplyLine {
+    pub at: Timestamp,
+    pub reply: Reply,
+}
+
+/// The clock was set; `at` is what it showed before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockGapLine {
+    pub at: Timestamp,
+    pub gap: ClockGap,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::line::{Head, Line, PacketLine, Start};
 use super::packets::{EXPORTED, payload};
 use super::{Hex, LINES, PACKETS, VERSION};
-use crate::event::{Operator, OptOuts, Receipt, State};
+use crate::event::{ClockGap, Operator, OptOuts, Receipt, Reply, State};
 use crate::limits;
 use crate::settings::Written;
 use crate::source::{Capture, PacketSource};
@@ -49,6 +49,10 @@ pub enum Taken<'a> {
     Settings(Timestamp, Vec<Written>),
     /// What a person asked for.
     Operator(Timestamp, Operator),
+    /// What somebody answered.
+    Reply(Timestamp, Reply),
+    /// The clock was set; the time is what it showed before.
+    ClockGap(Timestamp, ClockGap),
     /// Time passed.
     Time(Timestamp),
     /// The number of the last journal entry so far, and the digest of all.
@@ -158,6 +162,12 @@ impl Tape {
             Line::Drops(it) => Taken::Drops(self.goes_on(it.at)?, it.count),
             Line::Settings(it) => Taken::Settings(self.goes_on(it.at)?, it.files),
             Line::Operator(it) => Taken::Operator(self.goes_on(it.at)?, it.act),
+            Line::Reply(it) => Taken::Reply(self.goes_on(it.at)?, it.reply),
+            Line::ClockGap(it) => {
+                let at = self.goes_on(it.at)?;
+                self.last = at + it.gap.by();
+                Taken::ClockGap(at, it.gap)
+            }
             Line::Time(it) => Taken::Time(self.goes_on(it.at)?),
             Line::Journal(it) => Taken::Journal(it.n, it.digest),
             Line::End(end) => {

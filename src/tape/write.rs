@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::line::{
-    At, DatagramLine, Digest, Drops, End, Head, Journal, NotAccepted, OperatorLine, PacketLine, ReceiptLine,
-    SettingsLine,
+    At, ClockGapLine, DatagramLine, Digest, Drops, End, Head, Journal, NotAccepted, OperatorLine, PacketLine,
+    ReceiptLine, ReplyLine, SettingsLine,
 };
 use super::packets::Packets;
 use super::{Hex, VERSION};
-use crate::event::{JournalEntry, Operator, Receipt, State};
+use crate::event::{ClockGap, JournalEntry, Operator, Receipt, Reply, State};
 use crate::limits;
 use crate::settings::Written;
 use crate::time::{Span, Timestamp};
@@ -116,6 +116,16 @@ impl Encoder {
     /// What a person asked for.
     pub fn operator(&mut self, at: Timestamp, act: &Operator) {
         self.line("operator", &OperatorLine { at, act: act.clone() });
+    }
+
+    /// What somebody answered.
+    pub fn reply(&mut self, at: Timestamp, reply: &Reply) {
+        self.line("reply", &ReplyLine { at, reply: reply.clone() });
+    }
+
+    /// The clock was set.
+    pub fn clock_gap(&mut self, at: Timestamp, gap: ClockGap) {
+        self.line("clock_gap", &ClockGapLine { at, gap });
     }
 
     /// Time passed until something was due.

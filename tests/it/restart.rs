@@ -4,13 +4,15 @@ use std::path::Path;
 
 use ringback::config;
 use ringback::engine::{Engine, Input, Output};
-use ringback::event::{Confidence, Event, JournalEntry, MessageState, Operator, Outcome, Receipt, State};
+use ringback::event::{
+    ClockGap, Confidence, Event, JournalEntry, MessageState, Operator, Outcome, Receipt, State,
+};
 use ringback::phone::{Number, Party};
 use ringback::settings::Settings;
 use ringback::source::{self, Merge, PacketSource};
 use ringback::store::{Batch, Memory, OptOut, Store};
 use ringback::time::{Span, Timestamp};
-use ringback::wire::packet::TapId;
+use ringback::wire::packet::{Packet, TapId};
 
 const MINUTE: Span = Span::from_secs(60);
 const HOUR: Span = Span::from_secs(3_600);
@@ -24,6 +26,8 @@ struct Machine {
     /// Keys of texts that were to be submitted, and to be looked up.
     submitted: Vec<String>,
     looked_up: Vec<String>,
+    /// How far the clock was set since the captures were made.
+    set: Span,
 }
 
 impl Machine {
@@ -33,7 +37,15 @@ impl Machine {
         let state = State { next: 1, ..State::default() };
         let engine = Engine::restore(&settings, state, 1, Timestamp::from_micros(0));
         let (submitted, looked_up) = (Vec::new(), Vec::new());
-        Machine { settings, store: Memory::new(), engine, entries: Vec::new(), submitted, looked_up }
+        Machine {
+            settings,
+            store: Memory::new(),
+            engine,
+            entries: Vec::new(),
+            submitted,
+            looked_up,
+            set: Span::ZERO,
+        }
     }
 
     /// Plays the packets of a capture from `from` on, `count` of them, at most.
@@ -43,6 +55,7 @@ impl Machine {
         let mut n = 0;
         while let Some(packet) = merge.next() {
             let packet = packet.expect("no damage");
+            let packet = Packet { at: packet.at + self.set, ..packet };
             if (from..from + count).contains(&n) {
                 self.engine.handle(packet.at, Input::Packet(packet));
                 self.commit();
@@ -85,6 +98,12 @@ impl Machine {
         let state = self.store.load().expect("a state");
         self.engine = Engine::restore(&self.settings, state, 2, now);
         self.commit();
+    }
+
+    /// Somebody sets the clock.
+    fn set_clock(&mut self, by: Span, unsure: bool) {
+        self.set = self.set + by;
+        self.tell(Input::ClockGap(ClockGap { by_us: by.as_micros(), unsure }));
     }
 
     /// The configuration is read anew.
@@ -362,4 +381,112 @@ fn who_is_erased_is_forgotten_and_a_new_call_opens_a_new_case() {
     let written = machine.entries.len();
     machine.pass(ended + HOUR);
     assert_eq!((machine.submitted.len(), machine.entries.len()), (0, written));
+}
+
+/// An hour and a day, either way.
+fn steps() -> [Span; 4] {
+    [3_600, -3_600, 86_400, -86_400].map(Span::from_secs)
+}
+
+#[test]
+fn a_text_keeps_the_time_it_had_left_when_the_clock_is_set() {
+    for by in steps() {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL) + by;
+        machine.set_clock(by, false);
+        assert_eq!(machine.engine.now(), ended);
+        machine.pass(ended + Span::from_secs(19));
+        assert_eq!(machine.submitted, [""; 0]);
+        machine.pass(ended + HOUR);
+        assert_eq!(machine.submitted.len(), 1);
+        assert_eq!(machine.states(), [MessageState::Planned, MessageState::Claimed]);
+    }
+}
+
+#[test]
+fn a_call_that_rings_while_the_clock_is_set_is_judged_as_if_it_were_not() {
+    let record = |machine: &Machine| {
+        machine.entries.iter().find_map(|entry| match &entry.event {
+            Event::Call(call) => Some(call.clone()),
+            _ => None,
+        })
+    };
+    let mut plain = Machine::new("caller-cancels");
+    plain.play("caller-cancels", 0, ALL);
+    let mut wanted = record(&plain).expect("a call");
+    for by in steps() {
+        let mut machine = Machine::new("caller-cancels");
+        machine.play("caller-cancels", 0, 3);
+        machine.set_clock(by, false);
+        let ended = machine.play("caller-cancels", 3, ALL);
+        let mut found = record(&machine).expect("a call");
+        assert_eq!((found.at, found.ended), (wanted.at + by, wanted.ended.map(|at| at + by)));
+        (found.at, found.ended) = (wanted.at, wanted.ended);
+        assert_eq!(found, wanted);
+        machine.pass(ended + HOUR);
+        assert_eq!(machine.submitted.len(), 1);
+    }
+    wanted.rang_ms = 0;
+    assert_ne!(record(&plain), Some(wanted));
+}
+
+#[test]
+fn what_is_due_keeps_its_time_over_a_restart_after_the_clock_was_set() {
+    for by in steps() {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL) + by;
+        machine.set_clock(by, false);
+        let before = machine.store.load().expect("a state");
+        assert_eq!(before.cases[0].opened, before.calls[0].ended.expect("ended"));
+        machine.restart(ended + Span::from_secs(5));
+        machine.pass(ended + Span::from_secs(19));
+        assert_eq!(machine.submitted, [""; 0]);
+        machine.pass(ended + MINUTE);
+        assert_eq!(machine.submitted.len(), 1);
+        assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+        machine.pass(ended + Span::from_secs(23 * 3_600));
+        assert_eq!(machine.count(|event| matches!(event, Event::CaseClosed(_))), 0);
+        machine.pass(ended + Span::from_secs(25 * 3_600));
+        assert_eq!(machine.count(|event| matches!(event, Event::CaseClosed(_))), 1);
+    }
+}
+
+#[test]
+fn a_case_that_goes_on_over_a_set_clock_still_caps_its_number() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + MINUTE);
+    let key = machine.submitted[0].clone();
+    machine.tell(Input::Receipt(Receipt { key, state: MessageState::Accepted, gateway_ref: None }));
+    machine.set_clock(Span::from_secs(-86_400), false);
+    let sent = |machine: &mut Machine| machine.store.load().expect("a state").messages[0].sent;
+    assert_eq!(sent(&mut machine), Some(ended + Span::from_secs(20 - 86_400)));
+    assert_eq!(machine.engine.load().deadlines, 2, "the end of its case, and of its cap");
+}
+
+#[test]
+fn where_nobody_knows_how_much_time_passed_a_text_that_waited_is_a_task() {
+    for by in steps() {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL) + by;
+        machine.set_clock(by, true);
+        assert_eq!(machine.states(), [MessageState::Planned, MessageState::Skipped]);
+        machine.pass(ended + HOUR);
+        assert_eq!(machine.submitted, [""; 0]);
+        assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
+    }
+}
+
+#[test]
+fn no_text_of_before_leaves_until_the_clock_of_a_machine_that_started_is_settled() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    let settles = ended + MINUTE + MINUTE;
+    let mut state = machine.store.load().expect("a state");
+    state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
+    machine.engine = Engine::restore(&machine.settings, state, 2, ended + Span::from_secs(1));
+    machine.pass(settles - Span::from_secs(1));
+    assert_eq!(machine.submitted, [""; 0]);
+    machine.pass(settles);
+    assert_eq!(machine.submitted.len(), 1);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::config;
 use crate::engine::Output;
-use crate::event::{Event, MessageState, TaskDone};
+use crate::event::{ClockGap, Event, MessageState, TaskDone};
 use crate::phone::{Number, Party};
 use crate::replay::{self, Played, Sink};
 use crate::settings::Settings;
@@ -296,6 +296,23 @@ fn another_configuration_and_what_people_ask_for_are_on_the_tape() {
     desk.pass(Span::from_secs(600));
     assert!(desk.entries.len() > before && desk.texts().len() == 2, "no line, no text");
     desk.compare("told by people");
+}
+
+#[test]
+fn steps_of_the_clock_are_on_the_tape() {
+    let (scenario, folder) = (captures().join("caller-cancels"), tempfile::tempdir().expect("a folder"));
+    let mut desk = Desk::new(&scenario, folder.path());
+    desk.play(&scenario, (0, ALL));
+    let before = desk.engine.now();
+    for by_us in [-3_600_000_000, 86_400_000_000, -90_000_000_000] {
+        desk.give(Input::ClockGap(ClockGap { by_us, unsure: false }));
+        desk.pass(Span::from_secs(3));
+    }
+    assert!(desk.engine.now() < before);
+    desk.pass(Span::from_secs(600));
+    assert!(desk.texts().contains(&MessageState::Accepted));
+    desk.give(Input::ClockGap(ClockGap { by_us: 1_000_000_000, unsure: true }));
+    desk.compare("set and set again");
 }
 
 #[test]

@@ -10,7 +10,10 @@
 //! A case without a call or text for 24 hours closes as `quiet`; what its sequence still plans stays planned
 //! until somebody speaks with the caller or a later miss opens a new case.
 
+mod clock;
 mod operator;
+mod reply;
+mod resend;
 mod restore;
 mod steps;
 #[cfg(test)]
@@ -34,6 +37,7 @@ use crate::rules::decide::{self, CLASS, End, Route, Standing};
 use crate::rules::gates::Trail;
 use crate::settings::Settings;
 use crate::time::{Span, Timestamp};
+use resend::Resent;
 
 /// What happened, each with its time, in order.
 pub type Events = Vec<(Timestamp, Event)>;
@@ -49,6 +53,8 @@ pub struct Followup {
     agenda: Agenda,
     /// Texts to each number within the cap's window.
     texted: BTreeMap<Number, u32>,
+    /// Texts sent again by hand.
+    resent: Resent,
     /// Who must not be texted.
     opted_out: OptOuts,
     /// Texts are claimed before they leave, and what time it is in truth; none where nothing leaves.
@@ -64,6 +70,7 @@ impl Followup {
             cases: Cases::default(),
             agenda: Agenda::default(),
             texted: BTreeMap::new(),
+            resent: Resent::default(),
             opted_out: OptOuts::default(),
             live: None,
         }
@@ -99,6 +106,7 @@ impl Followup {
                 Due::Step(no, step) => self.run_step(no, step, now, out),
                 Due::Quiet(no) => self.maybe_quiet(no, now, out),
                 Due::Forget(no) => self.maybe_forget(no, now),
+                Due::Again(no) => self.run_again(no, now, out),
                 Due::Uncount(number) => self.uncount(number),
             }
         }
@@ -111,7 +119,9 @@ impl Followup {
 
     /// Takes back a text that its gateway surely doesn't have; it is decided anew at `again`.
     pub fn not_accepted(&mut self, at: Timestamp, key: &str, again: Timestamp, out: &mut Events) {
-        let Some((no, step)) = self.cases.of_message(key) else { return };
+        let Some((no, step)) = self.cases.of_message(key) else {
+            return self.not_accepted_again(at, key, again, out);
+        };
         let Some(progress) = self.cases.get_mut(no).and_then(|case| case.progress(step)) else { return };
         let left = |message: &&mut Box<Message>| message.is_to_be_submitted();
         let Some(message) = progress.message.as_mut().filter(left) else { return };
@@ -123,9 +133,15 @@ impl Followup {
 
     /// Takes a gateway's word on a text it was given. The furthest state told stands, whatever the order.
     pub fn receipt(&mut self, at: Timestamp, receipt: &Receipt, out: &mut Events) {
-        let Some((no, step)) = self.cases.of_message(&receipt.key) else { return };
-        let progress = self.cases.get_mut(no).and_then(|case| case.progress(step));
-        let Some(message) = progress.and_then(|progress| progress.message.as_mut()) else { return };
+        let of = self.cases.of_message(&receipt.key);
+        let message = match of {
+            Some((no, step)) => {
+                let progress = self.cases.get_mut(no).and_then(|case| case.progress(step));
+                progress.and_then(|progress| progress.message.as_mut())
+            }
+            None => self.resent.get_mut(&receipt.key),
+        };
+        let Some(message) = message else { return };
         let further = rank(message.state).zip(rank(receipt.state)).is_some_and(|(now, told)| told > now);
         let named = message.attempts > 0 && message.gateway_ref.is_none() && receipt.gateway_ref.is_some();
         if further {
@@ -137,12 +153,16 @@ impl Followup {
         if further || named {
             out.push((at, Event::Message(message.clone())));
         }
-        match receipt.state {
-            MessageState::Unknown if further => self.ensure_task(no, Why::GatewayUnknown, at, out),
+        let why = match receipt.state {
+            MessageState::Unknown if further => Why::GatewayUnknown,
             MessageState::Failed | MessageState::Undelivered | MessageState::Expired if further => {
-                self.ensure_task(no, Why::GatewayFailed, at, out);
+                Why::GatewayFailed
             }
-            _ => {}
+            _ => return,
+        };
+        match of {
+            Some((no, _)) => self.ensure_task(no, why, at, out),
+            None => self.tell_again(&receipt.key, why, at, out),
         }
     }
 

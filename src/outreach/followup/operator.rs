@@ -27,6 +27,7 @@ impl Followup {
 
     /// Forgets a party's cases; what was planned in them is cancelled. That it opted out still holds.
     pub fn erase(&mut self, party: &Party, at: Timestamp, out: &mut Events) {
+        self.erase_resent(party, at, out);
         for no in self.cases.all_of(party) {
             self.cancel(no, Why::Erased, at, out);
             self.close(no, Why::Erased, at, out);

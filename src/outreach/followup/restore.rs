@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::resend::is_again;
 use super::{Events, Followup, KEPT, QUIET};
 use crate::event::{CallKey, CallRecord, CallSeen, Decision, Event, KeptCase, Message, MessageState, State};
 use crate::outreach::agenda::{CaseNo, Due};
@@ -33,6 +34,8 @@ struct Kept<'a> {
     /// The last case of each caller.
     last: BTreeMap<&'a Party, &'a str>,
     now: Timestamp,
+    /// No text of before leaves earlier: the clock may yet be set.
+    settled: Timestamp,
 }
 
 impl Followup {
@@ -45,6 +48,7 @@ impl Followup {
         for case in &state.cases {
             followup.restore_case(case, &kept, out);
         }
+        followup.restore_resent(state, kept.settled);
         for message in &state.messages {
             followup.count_again(message, now);
         }
@@ -53,7 +57,12 @@ impl Followup {
 
     /// The texts of which nobody knows whether their gateway has them.
     pub fn unsure(&self) -> Vec<Message> {
-        self.cases.messages().filter(|message| message.is_to_be_submitted()).cloned().collect()
+        self.cases
+            .messages()
+            .chain(self.resent.messages())
+            .filter(|message| message.is_to_be_submitted())
+            .cloned()
+            .collect()
     }
 
     fn restore_case(&mut self, case: &KeptCase, kept: &Kept<'_>, out: &mut Events) {
@@ -77,7 +86,7 @@ impl Followup {
         };
         let messages = kept.messages.get(case.case.as_str()).into_iter().flatten();
         let orphans: Vec<Message> = messages
-            .filter(|message| message.is_pending() && !known(message))
+            .filter(|message| message.is_pending() && !known(message) && !is_again(&message.key))
             .map(|m| (*m).clone())
             .collect();
         if let Some(case) = self.cases.get_mut(no) {
@@ -107,7 +116,7 @@ impl Followup {
                 self.cases.name_message(key, no, at);
             }
             let stage = match waits {
-                true => Stage::Waiting(self.agenda.add(due.max(kept.now), Due::Step(no, at))),
+                true => Stage::Waiting(self.agenda.add(due.max(kept.settled), Due::Step(no, at))),
                 false => Stage::Done,
             };
             plan.steps.push(Progress { due, stage, message });
@@ -168,6 +177,7 @@ impl<'a> Kept<'a> {
             with_task: state.tasks.iter().map(|task| task.case.as_str()).collect(),
             last: state.cases.iter().filter_map(caller).collect(),
             now,
+            settled: state.settles().map_or(now, |settles| settles.max(now)),
         }
     }
 
@@ -188,7 +198,9 @@ impl<'a> Kept<'a> {
 
     /// Whether what was planned in a case was taken back: somebody spoke with the caller, or a later case began.
     fn is_resolved(&self, case: &KeptCase) -> bool {
-        let cancelled = |message: &&Message| message.state == MessageState::Cancelled;
+        let cancelled = |message: &&Message| {
+            message.state == MessageState::Cancelled && message.why.as_deref() != Some(Why::ByHand.code())
+        };
         let messages = self.messages.get(case.case.as_str());
         let by_text = messages.is_some_and(|list| list.iter().any(cancelled));
         let before_quiet = case.closed.is_some_and(|closed| closed.since(case.last) < QUIET);

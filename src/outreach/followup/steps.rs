@@ -121,6 +121,24 @@ impl Followup {
         }
     }
 
+    /// Takes back one text that waits.
+    pub(super) fn cancel_step(
+        &mut self,
+        no: CaseNo,
+        at: usize,
+        (why, now): (Why, Timestamp),
+        out: &mut Events,
+    ) {
+        let Some(step) = self.cases.get_mut(no).and_then(|case| case.progress(at)) else { return };
+        let Some(message) = step.message.as_mut().filter(|_| step.stage != Stage::Done) else { return };
+        if let Stage::Waiting(slot) = step.stage {
+            self.agenda.remove(slot);
+        }
+        step.stage = Stage::Done;
+        stop(message, MessageState::Cancelled, why);
+        out.push((now, Event::Message(message.clone())));
+    }
+
     /// Makes sure that people know of a call whose text isn't sent: one task a case is enough.
     pub(super) fn ensure_task(&mut self, no: CaseNo, why: Why, at: Timestamp, out: &mut Events) {
         let Some(case) = self.cases.get_mut(no) else { return };
@@ -221,7 +239,7 @@ impl Followup {
         case.party.as_ref().is_some_and(|party| self.presence.is_up(party))
     }
 
-    fn count(&mut self, to: Number, now: Timestamp) {
+    pub(super) fn count(&mut self, to: Number, now: Timestamp) {
         if let Some((_, window)) = self.settings.caps.per_number {
             let count = self.texted.entry(to).or_default();
             *count = count.saturating_add(1);
@@ -230,14 +248,14 @@ impl Followup {
     }
 }
 
-fn submit(message: &mut Message, now: Timestamp, claims: bool) {
+pub(super) fn submit(message: &mut Message, now: Timestamp, claims: bool) {
     message.state = if claims { MessageState::Claimed } else { MessageState::Submitted };
     message.why = None;
     message.sent = Some(now);
     message.attempts = message.attempts.saturating_add(1);
 }
 
-fn stop(message: &mut Message, state: MessageState, why: Why) {
+pub(super) fn stop(message: &mut Message, state: MessageState, why: Why) {
     message.state = state;
     message.why = Some(why.into());
 }

@@ -1,0 +1,200 @@
+//! Brings what is put into the inboxes of file gateways to the loop, and clears it away once it would survive a power cut.
+//!
+//! A thread of its own looks each second. A reply that the store knows already isn't told again, so that a file that
+//! outlives a crash says nothing twice; a receipt said twice changes nothing.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::ask::Asking;
+use crate::engine::Input;
+use crate::gateway::{GatewayError, Inbox, Letter, Said};
+use crate::phone::Dialplan;
+use crate::settings::{GatewayKind, Settings};
+use crate::store::{Reader, StoreError};
+
+/// The thread's other end.
+#[derive(Clone)]
+pub struct Postman {
+    round: Arc<Mutex<Round>>,
+}
+
+/// Where it looks, and how it reads numbers.
+struct Round {
+    inboxes: Vec<Inbox>,
+    plan: Dialplan,
+}
+
+impl Postman {
+    /// Starts the thread. What can't be looked into is told, and left out.
+    ///
+    /// # Errors
+    /// The system has no threads left.
+    pub fn start(settings: &Settings, store: PathBuf, asking: Asking) -> std::io::Result<Postman> {
+        let postman = Postman { round: Arc::new(Mutex::new(Round::of(settings))) };
+        let round = postman.round.clone();
+        let walk = move || {
+            loop {
+                thread::sleep(EACH);
+                round.lock().unwrap_or_else(PoisonError::into_inner).walk(&store, &asking);
+            }
+        };
+        thread::Builder::new().name("inbox".to_owned()).spawn(walk)?;
+        Ok(postman)
+    }
+
+    /// Goes on with another configuration, once what is in hand is delivered.
+    pub fn reconfigure(&self, settings: &Settings) {
+        let (round, fresh) = (self.round.clone(), settings.clone());
+        let change = move || *round.lock().unwrap_or_else(PoisonError::into_inner) = Round::of(&fresh);
+        if let Err(error) = thread::Builder::new().name("inbox".to_owned()).spawn(change) {
+            warn!("inboxes stay as they were: {error}");
+        }
+    }
+}
+
+impl Round {
+    fn of(settings: &Settings) -> Round {
+        let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
+        let plan = Dialplan::new(&settings.pbx.numbers, country.map(String::as_str));
+        let open = |(id, gateway): (&String, &crate::settings::Gateway)| -> Result<Inbox, GatewayError> {
+            let GatewayKind::File { path } = &gateway.kind;
+            Inbox::open(id, path)
+        };
+        let mut inboxes = Vec::new();
+        for (gateway, opened) in settings.gateways.iter().map(|entry| (entry.0, open(entry))) {
+            match opened {
+                Ok(inbox) => inboxes.push(inbox),
+                Err(error) => warn!("gateway {gateway}: {error}; no replies are read"),
+            }
+        }
+        Round { inboxes, plan }
+    }
+
+    fn walk(&mut self, store: &std::path::Path, asking: &Asking) {
+        for inbox in &mut self.inboxes {
+            let letters = match inbox.look(&self.plan) {
+                Ok(letters) => letters,
+                Err(error) => {
+                    warn!("inbox {}: {error}; tried again", inbox.folder().display());
+                    continue;
+                }
+            };
+            for letter in letters {
+                if !deliver(&letter, store, asking) {
+                    break;
+                }
+                for why in &letter.refused {
+                    warn!("inbox {}: {}; moved to refused/", inbox.folder().display(), shown(why));
+                }
+                if let Err(error) = inbox.clear(letter) {
+                    warn!("inbox {}: {error}; read again", inbox.folder().display());
+                }
+            }
+        }
+    }
+}
+
+/// Gives the loop what a letter says; true once that is durable.
+fn deliver(letter: &Letter, store: &std::path::Path, asking: &Asking) -> bool {
+    let Ok(inputs) = inputs(letter, store) else { return false };
+    if inputs.is_empty() {
+        return true;
+    }
+    info!("inbox: {} receipts and replies", inputs.len());
+    asking.act(inputs, |_| ()).is_some() && inputs_are_kept(letter, store)
+}
+
+/// What the store doesn't know yet.
+fn inputs(letter: &Letter, store: &std::path::Path) -> Result<Vec<Input<'static>>, StoreError> {
+    let reader = Reader::open(store)?;
+    let mut inputs = Vec::new();
+    for said in &letter.said {
+        match said {
+            Said::Receipt(receipt) => inputs.push(Input::Receipt(receipt.clone())),
+            Said::Reply(reply) if reader.has_reply(&reply.id)? => {}
+            Said::Reply(reply) => inputs.push(Input::Reply(reply.clone())),
+        }
+    }
+    Ok(inputs)
+}
+
+/// Whether no reply is missing in the store: one that was refused because too much waits is told again.
+fn inputs_are_kept(letter: &Letter, store: &std::path::Path) -> bool {
+    let Ok(reader) = Reader::open(store) else { return false };
+    letter.said.iter().all(|said| match said {
+        Said::Reply(reply) => reader.has_reply(&reply.id).unwrap_or(false),
+        Said::Receipt(_) => true,
+    })
+}
+
+/// A file's name as it may stand in a log.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect()
+}
+
+const EACH: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::daemon::ask::Ask;
+    use crate::event::{Event, JournalEntry, Reply};
+    use crate::phone::{Number, Party};
+    use crate::settings::Numbers;
+    use crate::store::{Batch, Place, Sqlite, Store};
+    use crate::time::Timestamp;
+
+    fn round(folder: &std::path::Path) -> Round {
+        let inbox = Inbox::open("main", folder).expect("opens");
+        Round { inboxes: vec![inbox], plan: Dialplan::new(&Numbers::default(), Some("US")) }
+    }
+
+    #[test]
+    fn a_file_is_cleared_only_once_the_store_has_what_it_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::new(folder.path().join("ringback.db"));
+        let mut store = Sqlite::open(&place).expect("opens").store();
+        let mut round = round(folder.path());
+        let path = folder.path().join("inbox/a");
+        fs::write(&path, "{\"from\":\"+13125550142\",\"body\":\"STOP\"}\n").expect("written");
+        let (asking, asked) = Asking::new();
+        round.walk(&place.path, &asking);
+        let loop_thread = thread::spawn(move || {
+            let (mut replies, mut n) = (Vec::new(), 0);
+            while let Ok(ask) = asked.recv() {
+                let Ask::Act(inputs, job) = ask else { panic!("another question") };
+                let [Input::Reply(reply)] = &inputs[..] else { panic!("{inputs:?}") };
+                replies.push(reply.clone());
+                n += 1;
+                // The first time too much waits for the disk.
+                if n == 2 {
+                    let event = Event::Reply(reply.clone());
+                    let entries = vec![JournalEntry { n: 1, at: Timestamp::default(), event }];
+                    store.commit(&[Batch { entries, ..Batch::default() }]).expect("written");
+                }
+                job.into_iter().for_each(|job| job(&mut store));
+            }
+            replies
+        });
+        round.walk(&place.path, &asking);
+        assert!(path.exists(), "it isn't in the store");
+        round.walk(&place.path, &asking);
+        assert!(!path.exists());
+        // A crash before it was deleted: the same file says nothing new.
+        fs::write(&path, "{\"from\":\"+13125550142\",\"body\":\"STOP\"}\n").expect("written");
+        round.walk(&place.path, &asking);
+        round.walk(&place.path, &asking);
+        assert!(!path.exists());
+        drop(asking);
+        let replies: Vec<Reply> = loop_thread.join().expect("no panic");
+        assert_eq!((replies.len(), &replies[0].id), (2, &replies[1].id));
+        assert_eq!(replies[0].from, Party::Number(Number::parse("+13125550142").expect("a number")));
+    }
+}

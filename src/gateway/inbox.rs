@@ -1,0 +1,383 @@
+//! The file gateway's other half: files put into `inbox/` of its folder, each with receipts and replies, one JSON object a
+//! line.
+//!
+//! ```text
+//! {"key":"4f9c2a6b01de/lead/ack","state":"delivered"}
+//! {"from":"+13125550142","body":"STOP"}
+//! ```
+//! Whoever writes one gives it its name when it is whole, by renaming; what still grows isn't read, nor are names that begin
+//! with a dot. A file is looked at, and deleted by `clear` once what it says is kept. What can't be read of it goes to
+//! `refused/`. Nothing in it can be so large, long or odd that more than its own file is lost.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::GatewayError;
+use crate::event::{MessageState, Receipt, Reply};
+use crate::limits;
+use crate::phone::Dialplan;
+
+/// What is put into the folder of a gateway.
+#[derive(Debug)]
+pub struct Inbox {
+    folder: PathBuf,
+    gateway: String,
+    /// Size and date of each file when it was looked at before.
+    seen: BTreeMap<OsString, (u64, i64, i64)>,
+}
+
+/// What a file says.
+#[derive(Debug)]
+pub struct Letter {
+    /// What gateways and callers said.
+    pub said: Vec<Said>,
+    /// What can't be read, and where.
+    pub refused: Vec<String>,
+    name: OsString,
+}
+
+/// One line of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// What became of a text.
+    Receipt(Receipt),
+    /// What somebody answered.
+    Reply(Reply),
+}
+
+/// A line as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    key: Option<String>,
+    state: Option<MessageState>,
+    gateway_ref: Option<String>,
+    id: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    body: Option<String>,
+}
+
+impl Inbox {
+    /// The inbox of the gateway `id` in `folder`, made if it isn't there.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn open(id: &str, folder: &Path) -> Result<Inbox, GatewayError> {
+        let folder = folder.join(INBOX);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.join(REFUSED));
+        made.map_err(|error| GatewayError::file(&folder, error))?;
+        Ok(Inbox { folder, gateway: id.to_owned(), seen: BTreeMap::new() })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Files that are whole, in the order of their names: some of them, if there are many.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn look(&mut self, plan: &Dialplan) -> io::Result<Vec<Letter>> {
+        let mut names = BTreeMap::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || name == REFUSED {
+                continue;
+            }
+            // One that was taken away meanwhile is none.
+            if let Ok(there) = fs::symlink_metadata(entry.path()) {
+                names.insert(name, (there.len(), there.mtime(), there.mtime_nsec()));
+            }
+            if names.len() >= limits::INBOX_FILES {
+                break;
+            }
+        }
+        let before = std::mem::replace(&mut self.seen, names);
+        let stays = |(name, now): &(&OsString, &(u64, i64, i64))| before.get(*name) == Some(*now);
+        let whole: Vec<OsString> = self.seen.iter().filter(stays).map(|(name, _)| name.clone()).collect();
+        Ok(whole.into_iter().take(AT_ONCE).map(|name| self.read(name, plan)).collect())
+    }
+
+    /// Deletes a file; what was refused of it is moved to `refused/`.
+    ///
+    /// # Errors
+    /// It can't be deleted or moved, and is read again.
+    pub fn clear(&mut self, letter: Letter) -> io::Result<()> {
+        let path = self.folder.join(&letter.name);
+        self.seen.remove(&letter.name);
+        match letter.refused.is_empty() {
+            true => fs::remove_file(&path)?,
+            false => fs::rename(&path, self.folder.join(REFUSED).join(&letter.name))?,
+        }
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn read(&self, name: OsString, plan: &Dialplan) -> Letter {
+        let mut letter = Letter { said: Vec::new(), refused: Vec::new(), name };
+        let bytes = match bytes(&self.folder.join(&letter.name)) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                letter.refused.push(format!("{}: {why}", letter.name.to_string_lossy()));
+                return letter;
+            }
+        };
+        for (n, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            match self.said(text, (&letter.name, n), plan) {
+                Ok(said) => letter.said.push(said),
+                Err(why) if letter.refused.len() < TOLD => {
+                    letter.refused.push(format!("{}:{n}: {why}", letter.name.to_string_lossy()));
+                }
+                Err(_) => {}
+            }
+        }
+        letter
+    }
+
+    fn said(&self, text: &[u8], place: (&OsString, u64), plan: &Dialplan) -> Result<Said, &'static str> {
+        let line: Line = serde_json::from_slice(text).map_err(
+            |_| "not one JSON object with `key` and `state` of a receipt, or `from` and `body` of a reply",
+        )?;
+        match line {
+            Line {
+                key: Some(key),
+                state: Some(state),
+                gateway_ref,
+                id: None,
+                from: None,
+                to: None,
+                body: None,
+            } => {
+                if !TELLS.contains(&state) {
+                    return Err("a receipt says accepted, sent, delivered, undelivered, failed or expired");
+                }
+                if key.len() > LONG || gateway_ref.as_ref().is_some_and(|own| own.len() > LONG) {
+                    return Err("its key or reference is too long");
+                }
+                Ok(Said::Receipt(Receipt { key, state, gateway_ref }))
+            }
+            Line {
+                key: None,
+                state: None,
+                gateway_ref: None,
+                id,
+                from: Some(from),
+                to,
+                body: Some(body),
+            } => {
+                let number =
+                    |text: &str| plan.read(text.trim().as_bytes()).filter(|it| it.number().is_some());
+                let from = number(&from).ok_or("`from` is no telephone number; write it as +13125550142")?;
+                let to = to.as_deref().and_then(number);
+                if body.len() > limits::REPLY {
+                    return Err("its body is too long");
+                }
+                let id = self.id(id.as_deref(), place, text);
+                Ok(Said::Reply(Reply { id, gateway: self.gateway.clone(), from, to, body, opts_out: false }))
+            }
+            _ => Err("neither `key` and `state` of a receipt, nor `from` and `body` of a reply"),
+        }
+    }
+
+    /// The same for a reply that is read twice: of the id it was given, else of its place and bytes.
+    fn id(&self, given: Option<&str>, (name, n): (&OsString, u64), text: &[u8]) -> String {
+        let hash = Sha256::new().chain_update(&self.gateway).chain_update([0]);
+        let hash = match given {
+            Some(given) => hash.chain_update(given),
+            None => {
+                hash.chain_update(name.as_encoded_bytes()).chain_update(n.to_le_bytes()).chain_update(text)
+            }
+        };
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// All of a file; no link is followed, and nothing waited for.
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| error.to_string())?;
+    if !file.metadata().is_ok_and(|there| there.is_file()) {
+        return Err("no plain file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let most = limits::INBOX_FILE;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    match bytes.len() as u64 > most {
+        true => Err(format!("longer than {most} bytes")),
+        false => Ok(bytes),
+    }
+}
+
+/// What a receipt may say.
+const TELLS: [MessageState; 6] = [
+    MessageState::Accepted,
+    MessageState::Sent,
+    MessageState::Delivered,
+    MessageState::Undelivered,
+    MessageState::Failed,
+    MessageState::Expired,
+];
+/// The folder in that of the gateway, and the one in it.
+const INBOX: &str = "inbox";
+const REFUSED: &str = "refused";
+/// So many files are taken at once.
+const AT_ONCE: usize = 100;
+/// So many lines of one file are told of.
+const TOLD: usize = 3;
+/// A key or reference that anybody gave is shorter.
+const LONG: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::settings::Numbers;
+
+    struct Room {
+        folder: tempfile::TempDir,
+        inbox: Inbox,
+    }
+
+    impl Room {
+        fn new() -> Room {
+            let folder = tempfile::tempdir().expect("a folder");
+            let inbox = Inbox::open("main", folder.path()).expect("opens");
+            Room { folder, inbox }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(INBOX).join(name)
+        }
+
+        fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+            fs::write(self.path(name), text).expect("written");
+        }
+
+        fn look(&mut self) -> Vec<Letter> {
+            self.inbox.look(&Dialplan::new(&Numbers::default(), Some("US"))).expect("read")
+        }
+
+        fn looked_twice(&mut self) -> Vec<Letter> {
+            assert!(self.look().is_empty());
+            self.look()
+        }
+    }
+
+    #[test]
+    fn receipts_and_replies_are_read_and_the_file_is_deleted_once_that_is_kept() {
+        let mut room = Room::new();
+        let text = "{\"key\":\"a/lead/ack\",\"state\":\"delivered\",\"gateway_ref\":\"7\"}\n\n\
+                    {\"from\":\"(312) 555-0142\",\"to\":\"+13125550100\",\"body\":\"Stop\",\"id\":\"SM1\"}";
+        room.put("a.jsonl", text);
+        let mut letters = room.looked_twice();
+        let letter = letters.remove(0);
+        assert_eq!(letter.refused, [""; 0]);
+        let receipt = Receipt {
+            key: "a/lead/ack".into(),
+            state: MessageState::Delivered,
+            gateway_ref: Some("7".into()),
+        };
+        assert_eq!(letter.said[0], Said::Receipt(receipt));
+        let Said::Reply(reply) = &letter.said[1] else { panic!("a reply") };
+        assert_eq!((reply.from.shown().as_str(), reply.body.as_str()), ("+13125550142", "Stop"));
+        assert!(room.path("a.jsonl").exists());
+        room.inbox.clear(letter).expect("cleared");
+        assert!(!room.path("a.jsonl").exists() && room.look().is_empty());
+    }
+
+    #[test]
+    fn what_still_grows_or_is_hidden_waits() {
+        let mut room = Room::new();
+        room.put(".hidden", "{}");
+        room.put("a", "{\"key\":\"a\",");
+        assert!(room.look().is_empty());
+        room.put("a", "{\"key\":\"a\",\"state\":\"sent\"}");
+        assert!(room.look().is_empty());
+        assert_eq!(room.look()[0].said.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_costs_its_line_and_is_moved_aside() {
+        for wrong in [
+            "nonsense",
+            "[]",
+            "{}",
+            "{\"key\":\"a\"}",
+            "{\"key\":\"a\",\"state\":\"planned\"}",
+            "{\"key\":\"a\",\"state\":\"sent\",\"body\":\"x\"}",
+            "{\"from\":\"../../etc\",\"body\":\"x\"}",
+            "{\"from\":\"+13125550142\",\"body\":\"x\",\"more\":1}",
+            "{\"from\":\"+13125550142\",\"body\":\"\\ud800\"}",
+        ] {
+            let mut room = Room::new();
+            room.put("a", format!("{wrong}\n{{\"from\":\"+13125550142\",\"body\":\"STOP\"}}\n"));
+            let letter = room.looked_twice().remove(0);
+            assert_eq!(letter.said.len(), 1, "{wrong}");
+            assert!(
+                letter.refused.len() == 1 && letter.refused[0].starts_with("a:1: "),
+                "{:?}",
+                letter.refused
+            );
+            room.inbox.clear(letter).expect("cleared");
+            assert!(room.path("refused/a").exists() && !room.path("a").exists());
+        }
+    }
+
+    #[test]
+    fn links_pipes_folders_and_floods_cost_nothing_else() {
+        let mut room = Room::new();
+        fs::write(room.folder.path().join("secret"), "{\"key\":\"a\",\"state\":\"sent\"}").expect("written");
+        symlink("../secret", room.path("link")).expect("linked");
+        fs::create_dir(room.path("folder")).expect("made");
+        room.put("deep", "[".repeat(100_000));
+        room.put("long", vec![b'x'; usize::try_from(limits::INBOX_FILE).expect("small") + 1]);
+        room.put("lines", "x\n".repeat(1_000));
+        room.put("bytes", [0xff, 0xfe, b'\n', 0]);
+        let letters = room.looked_twice();
+        assert_eq!(letters.len(), 6);
+        assert!(
+            letters.iter().all(|letter| letter.said.is_empty() && (1..=3).contains(&letter.refused.len()))
+        );
+        for letter in letters {
+            room.inbox.clear(letter).expect("moved");
+        }
+        assert!(room.look().is_empty());
+        assert!(room.folder.path().join("secret").exists());
+    }
+
+    #[test]
+    fn a_reply_that_is_read_again_has_the_same_id_and_another_has_another() {
+        let mut room = Room::new();
+        let text = "{\"from\":\"+13125550142\",\"body\":\"hello\"}\n";
+        room.put("a", text.repeat(2));
+        room.put("b", text);
+        assert!(room.look().is_empty());
+        let ids = |letters: Vec<Letter>| -> Vec<String> {
+            let said = letters.into_iter().flat_map(|letter| letter.said);
+            said.filter_map(|said| match said {
+                Said::Reply(reply) => Some(reply.id),
+                Said::Receipt(_) => None,
+            })
+            .collect()
+        };
+        let first = ids(room.look());
+        assert_eq!(first, ids(room.look()));
+        let different: std::collections::BTreeSet<_> = first.iter().collect();
+        assert_eq!(different.len(), 3);
+    }
+}
