@@ -3,7 +3,8 @@
 //! A thread of its own looks each second. A reply that the store knows already isn't told again, so that a file that
 //! outlives a crash says nothing twice; a receipt said twice changes nothing.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct Postman {
 struct Round {
     inboxes: Vec<Inbox>,
     plan: Dialplan,
+    /// Replies that the loop was told of, while the disk was too slow to say whether it has them.
+    pending: BTreeSet<String>,
 }
 
 impl Postman {
@@ -72,12 +75,13 @@ impl Round {
                 Err(error) => warn!("gateway {gateway}: {error}; no replies are read"),
             }
         }
-        Round { inboxes, plan }
+        Round { inboxes, plan, pending: BTreeSet::new() }
     }
 
-    fn walk(&mut self, store: &std::path::Path, asking: &Asking) {
-        for inbox in &mut self.inboxes {
-            let letters = match inbox.look(&self.plan) {
+    fn walk(&mut self, store: &Path, asking: &Asking) {
+        let Round { inboxes, plan, pending } = self;
+        for inbox in inboxes {
+            let letters = match inbox.look(plan) {
                 Ok(letters) => letters,
                 Err(error) => {
                     warn!("inbox {}: {error}; tried again", inbox.folder().display());
@@ -85,7 +89,7 @@ impl Round {
                 }
             };
             for letter in letters {
-                if !deliver(&letter, store, asking) {
+                if !deliver(&letter, (store, pending), asking) {
                     break;
                 }
                 for why in &letter.refused {
@@ -100,23 +104,33 @@ impl Round {
 }
 
 /// Gives the loop what a letter says; true once that is durable.
-fn deliver(letter: &Letter, store: &std::path::Path, asking: &Asking) -> bool {
-    let Ok(inputs) = inputs(letter, store) else { return false };
-    if inputs.is_empty() {
+fn deliver(letter: &Letter, (store, pending): (&Path, &mut BTreeSet<String>), asking: &Asking) -> bool {
+    let Ok(inputs) = inputs(letter, (store, pending)) else { return false };
+    let replies = || letter.said.iter().filter_map(Said::reply);
+    let waits = replies().any(|reply| pending.contains(&reply.id));
+    if inputs.is_empty() && !waits {
         return true;
     }
     info!("inbox: {} receipts and replies", inputs.len());
-    asking.act(inputs, |_| ()).is_some() && inputs_are_kept(letter, store)
+    if asking.act(inputs, |_| ()).is_none() {
+        pending.extend(replies().map(|reply| reply.id.clone()));
+        return false;
+    }
+    replies().for_each(|reply| drop(pending.remove(&reply.id)));
+    is_kept(letter, store)
 }
 
 /// What the store doesn't know yet.
-fn inputs(letter: &Letter, store: &std::path::Path) -> Result<Vec<Input<'static>>, StoreError> {
+fn inputs(
+    letter: &Letter,
+    (store, pending): (&Path, &BTreeSet<String>),
+) -> Result<Vec<Input<'static>>, StoreError> {
     let reader = Reader::open(store)?;
     let mut inputs = Vec::new();
     for said in &letter.said {
         match said {
             Said::Receipt(receipt) => inputs.push(Input::Receipt(receipt.clone())),
-            Said::Reply(reply) if reader.has_reply(&reply.id)? => {}
+            Said::Reply(reply) if pending.contains(&reply.id) || reader.has_reply(&reply.id)? => {}
             Said::Reply(reply) => inputs.push(Input::Reply(reply.clone())),
         }
     }
@@ -124,17 +138,23 @@ fn inputs(letter: &Letter, store: &std::path::Path) -> Result<Vec<Input<'static>
 }
 
 /// Whether no reply is missing in the store: one that was refused because too much waits is told again.
-fn inputs_are_kept(letter: &Letter, store: &std::path::Path) -> bool {
+fn is_kept(letter: &Letter, store: &Path) -> bool {
     let Ok(reader) = Reader::open(store) else { return false };
-    letter.said.iter().all(|said| match said {
-        Said::Reply(reply) => reader.has_reply(&reply.id).unwrap_or(false),
-        Said::Receipt(_) => true,
-    })
+    letter.said.iter().filter_map(Said::reply).all(|reply| reader.has_reply(&reply.id).unwrap_or(false))
 }
 
-/// A file's name as it may stand in a log.
+/// A file's name and what is wrong in it as they may stand in a log: without what could be a number.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect()
+    let mut shown = String::new();
+    let plain = text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect::<String>();
+    for run in plain.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = run.bytes().filter(u8::is_ascii_digit).count();
+        match digits >= 7 {
+            true => shown.extend("…".chars().chain(run.chars().skip(digits))),
+            false => shown.push_str(run),
+        }
+    }
+    shown
 }
 
 const EACH: Duration = Duration::from_secs(1);
@@ -151,9 +171,16 @@ mod tests {
     use crate::store::{Batch, Place, Sqlite, Store};
     use crate::time::Timestamp;
 
-    fn round(folder: &std::path::Path) -> Round {
+    #[test]
+    fn a_log_shows_no_number() {
+        assert_eq!(shown("in-13125550142.json:3: \u{1b}wrong"), "in-….json:3: ?wrong");
+        assert_eq!(shown("3125550142"), "…");
+    }
+
+    fn round(folder: &Path) -> Round {
         let inbox = Inbox::open("main", folder).expect("opens");
-        Round { inboxes: vec![inbox], plan: Dialplan::new(&Numbers::default(), Some("US")) }
+        let plan = Dialplan::new(&Numbers::default(), Some("US"));
+        Round { inboxes: vec![inbox], plan, pending: BTreeSet::new() }
     }
 
     #[test]

@@ -65,6 +65,16 @@ struct Line {
     body: Option<String>,
 }
 
+impl Said {
+    /// The reply, if this is one.
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Said::Reply(reply) => Some(reply),
+            Said::Receipt(_) => None,
+        }
+    }
+}
+
 impl Inbox {
     /// The inbox of the gateway `id` in `folder`, made if it isn't there.
     ///

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::Duration;
 
-use ringback::event::{Event, JournalEntry, Task};
+use ringback::event::{Event, JournalEntry, Message, MessageState, Review, Task};
+use ringback::phone::{Number, Party};
 use ringback::store::{Batch, Place, Sqlite, Store};
 use ringback::time::Timestamp;
 
@@ -236,4 +237,104 @@ fn a_selftest_is_refused_where_the_daemon_would_hear_it() {
     assert!(told.starts_with("wrong    site       the daemon that runs taps lo"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
     drop(daemon);
+}
+
+/// A text as a store has it.
+fn text(key: &str, state: MessageState) -> Message {
+    Message {
+        key: key.into(),
+        case: "4f9c2a6b01de".into(),
+        due: Timestamp::from_parts(1_795_198_624, 0),
+        sent: None,
+        channel: "sms".into(),
+        to: Party::Number(Number::parse("+13125550145").expect("a number")),
+        from: None,
+        template: "ack".into(),
+        variant: None,
+        body: "Sorry we missed your call.".into(),
+        encoding: "GSM-7".into(),
+        segments: 1,
+        consent: "response".into(),
+        state,
+        why: None,
+        attempts: 0,
+        gateway: Some("main".into()),
+        gateway_ref: None,
+        trail: Vec::new(),
+    }
+}
+
+fn put(folder: &Path, events: Vec<Event>) {
+    let mut store = Sqlite::open(&Place::new(folder.join("ringback.db"))).expect("opens").store();
+    let next = store.load().expect("a state").next;
+    let at = Timestamp::from_parts(1_795_198_624, 0);
+    let entries = (next..).zip(events).map(|(n, event)| JournalEntry { n, at, event }).collect();
+    store.commit(&[Batch { entries, ..Batch::default() }]).expect("written");
+}
+
+#[test]
+fn a_text_that_waits_is_cancelled_and_one_that_left_is_sent_again_but_not_to_who_opted_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    site(folder.path());
+    let run = |args: &[&str]| ringback(folder.path(), args);
+    let texts =
+        [("4f9c2a6b01de/lead/ack", MessageState::Planned), ("4f9c2a6b01de/lead/two", MessageState::Failed)];
+    put(folder.path(), texts.map(|(key, state)| Event::Message(Box::new(text(key, state)))).to_vec());
+    assert!(refused(&run(&["message", "cancel", "nothing"]), 1).contains("there is no text"));
+    assert!(refused(&run(&["message", "resend", "4f9c2a6b01de/lead/ack"]), 1).contains("on its way"));
+    said(&run(&["message", "cancel", "4f9c2a6b01de/lead/ack"]));
+    let shown = said(&run(&["message", "show", "4f9c2a6b01de/lead/ack", "--format", "json"]));
+    assert!(shown.contains("\"state\":\"cancelled\",\"why\":\"by_hand\""), "{shown}");
+    assert!(refused(&run(&["message", "cancel", "4f9c2a6b01de/lead/ack"]), 1).contains("it is cancelled"));
+    said(&run(&["message", "resend", "4f9c2a6b01de/lead/two"]));
+    let again = said(&run(&["message", "show", "resend/4f9c2a6b01de/lead/two/1", "--format", "json"]));
+    assert!(again.contains("\"state\":\"planned\"") && again.contains("+13125550145"), "{again}");
+    said(&run(&["message", "cancel", "resend/4f9c2a6b01de/lead/two/1"]));
+    said(&run(&["message", "resend", "resend/4f9c2a6b01de/lead/two/1"]));
+    said(&run(&["message", "show", "resend/4f9c2a6b01de/lead/two/2"]));
+    said(&run(&["optout", "add", "+13125550145"]));
+    let told = refused(&run(&["message", "resend", "4f9c2a6b01de/lead/two"]), 1);
+    assert!(told.contains("resend/4f9c2a6b01de/lead/two/3"), "{told}");
+    assert!(
+        refused(&run(&["message", "show", "resend/4f9c2a6b01de/lead/two/3"]), 1).contains("there is no text")
+    );
+}
+
+#[test]
+fn a_review_is_decided_once_and_a_missed_call_becomes_a_task() {
+    let folder = tempfile::tempdir().expect("a folder");
+    site(folder.path());
+    let run = |args: &[&str]| ringback(folder.path(), args);
+    let review = |call: &str| {
+        let call = call.parse().expect("a call");
+        Event::Review(Review { case: "4f9c2a6b01de".into(), call, reason: "uncertain_call".into() })
+    };
+    put(folder.path(), vec![review("4f9c2a6b01de"), review("4f9c2a6b01df")]);
+    assert_eq!(said(&run(&["review", "list"])).lines().count(), 2);
+    said(&run(&["review", "decide", "4f9c2a6b01de", "missed"]));
+    said(&run(&["review", "decide", "4f9c2a6b01df", "ignore"]));
+    assert_eq!(said(&run(&["review", "list"])), "");
+    let all = said(&run(&["review", "list", "--all", "--format", "json"]));
+    assert_eq!(all.matches("\"decided\":true").count(), 2, "{all}");
+    let tasks = said(&run(&["task", "list"]));
+    assert!(tasks.contains("[4f9c2a6b01de/reviewed]") && tasks.lines().count() == 1, "{tasks}");
+    assert!(refused(&run(&["review", "decide", "4f9c2a6b01de", "answered"]), 1).contains("decided already"));
+    assert!(refused(&run(&["review", "decide", "nothing", "ignore"]), 1).contains("not to be reviewed"));
+    assert_eq!(run(&["review", "decide", "4f9c2a6b01de", "text"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_list_of_opt_outs_is_imported_as_a_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    site(folder.path());
+    let run = |args: &[&str]| ringback(folder.path(), args);
+    let list = |text: &str| std::fs::write(folder.path().join("list.csv"), text).expect("written");
+    list("name,phone\n\"Doe, J\",(312) 555-0145\nRoe,nobody\n");
+    assert!(refused(&run(&["optout", "import", "list.csv"]), 2).contains("list.csv:3: "));
+    assert!(!folder.path().join("ringback.db").exists());
+    list("name,phone\n\"Doe, J\",(312) 555-0145\nRoe,+13125550146\n");
+    assert_eq!(said(&run(&["optout", "import", "list.csv"])), "2 numbers get no texts any more\n");
+    assert_eq!(said(&run(&["optout", "list", "--format", "json"])), "{\"opted_out\":2}\n");
+    assert_eq!(said(&run(&["optout", "list", "+13125550146"])), "+13125550146 gets no texts\n");
+    assert!(refused(&run(&["optout", "import", "none.csv"]), 2).contains("can't be read"));
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use ringback::config;
 use ringback::engine::{Engine, Input, Output};
 use ringback::event::{
-    ClockGap, Confidence, Event, JournalEntry, MessageState, Operator, Outcome, Receipt, State,
+    ClockGap, Confidence, Event, JournalEntry, Message, MessageState, Operator, Outcome, Receipt, Reply,
+    State,
 };
 use ringback::phone::{Number, Party};
 use ringback::settings::Settings;
@@ -489,4 +490,105 @@ fn no_text_of_before_leaves_until_the_clock_of_a_machine_that_started_is_settled
     assert_eq!(machine.submitted, [""; 0]);
     machine.pass(settles);
     assert_eq!(machine.submitted.len(), 1);
+}
+
+fn reply(body: &str) -> Reply {
+    Reply {
+        id: "1".into(),
+        gateway: "main".into(),
+        from: caller(),
+        to: None,
+        body: body.into(),
+        opts_out: false,
+    }
+}
+
+#[test]
+fn a_stop_holds_from_the_moment_it_is_read_and_other_words_are_a_task() {
+    for (body, texts, tasks) in [("Stop.", 0, 1), ("call me after 5", 1, 2)] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.tell(Input::Reply(reply(body)));
+        machine.pass(ended + HOUR);
+        assert_eq!(machine.submitted.len(), texts, "{body}");
+        assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), tasks, "{body}");
+        let opted_out = |event: &Event| matches!(event, Event::Reply(reply) if reply.opts_out);
+        assert_eq!(machine.count(opted_out), 1 - texts);
+    }
+}
+
+/// The last text of the machine, to be sent again as the first of its kind.
+fn again(machine: &Machine) -> Box<Message> {
+    let texts = machine.entries.iter().filter_map(|entry| match &entry.event {
+        Event::Message(message) => Some((**message).clone()),
+        _ => None,
+    });
+    let last = texts.last().expect("a text");
+    let key = format!("resend/{}/1", machine.submitted[0]);
+    Box::new(Message { key, state: MessageState::Planned, ..last })
+}
+
+fn failed() -> (Machine, Timestamp) {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + MINUTE);
+    let key = machine.submitted[0].clone();
+    machine.tell(Input::Receipt(Receipt { key, state: MessageState::Failed, gateway_ref: None }));
+    (machine, ended)
+}
+
+#[test]
+fn a_text_sent_again_is_claimed_once_and_looked_up_after_a_restart() {
+    let (mut machine, ended) = failed();
+    let text = again(&machine);
+    machine.tell(Input::Operator(Operator::Resend(text.clone())));
+    machine.tell(Input::Operator(Operator::Resend(text.clone())));
+    assert_eq!(machine.submitted[1..], [text.key.clone()]);
+    machine.restart(ended + MINUTE + MINUTE);
+    assert_eq!(machine.looked_up, [text.key.clone()]);
+    machine.tell(Input::NotAccepted(text.key.clone(), Span::ZERO));
+    machine.pass(ended + Span::from_secs(180));
+    assert_eq!(machine.submitted.len(), 3);
+    let key = text.key.clone();
+    machine.tell(Input::Receipt(Receipt { key, state: MessageState::Unknown, gateway_ref: None }));
+    let told = |event: &Event| matches!(event, Event::Task(task) if task.key.ends_with("/gateway_unknown"));
+    assert_eq!(machine.count(told), 1);
+}
+
+#[test]
+fn a_text_is_not_sent_again_to_who_opted_out_or_is_on_the_phone_or_too_late() {
+    let (mut machine, _) = failed();
+    let text = again(&machine);
+    machine.tell(Input::Operator(Operator::OptOut(caller())));
+    machine.tell(Input::Operator(Operator::Resend(text.clone())));
+    assert_eq!((machine.submitted.len(), machine.states().last()), (1, Some(&MessageState::Skipped)));
+
+    let (mut machine, ended) = failed();
+    machine.set = HOUR;
+    machine.play("caller-cancels", 0, 3);
+    machine.tell(Input::Operator(Operator::Resend(text.clone())));
+    assert_eq!((machine.submitted.len(), machine.states().last()), (1, Some(&MessageState::Skipped)));
+
+    let (mut late, _) = failed();
+    late.tell(Input::Operator(Operator::Resend(text.clone())));
+    late.restart(ended + HOUR);
+    late.tell(Input::NotAccepted(text.key.clone(), Span::ZERO));
+    late.pass(ended + HOUR + MINUTE);
+    assert_eq!((late.submitted.len(), late.states().last()), (2, Some(&MessageState::Skipped)));
+}
+
+#[test]
+fn a_text_that_waits_is_cancelled_by_hand_and_its_task_is_still_made() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    let key = machine.entries.iter().find_map(|entry| match &entry.event {
+        Event::Message(message) => Some(message.key.clone()),
+        _ => None,
+    });
+    machine.tell(Input::Operator(Operator::Cancel(key.expect("a text"))));
+    machine.restart(ended + Span::from_secs(1));
+    machine.pass(ended + HOUR);
+    assert_eq!(machine.states(), [MessageState::Planned, MessageState::Cancelled]);
+    assert_eq!(machine.submitted, [""; 0]);
+    assert_eq!(machine.count(|event| matches!(event, Event::Task(_))), 1);
 }
