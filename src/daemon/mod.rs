@@ -286,7 +286,7 @@ impl Office {
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();
-        batch.meta.extend(self.pace.to_keep());
+        batch.meta.extend(self.pace.unkept());
         self.tape.hand_over();
         if batch.is_empty() {
             return;

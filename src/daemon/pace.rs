@@ -89,7 +89,7 @@ impl Pace {
     }
 
     /// What the store must keep, if that is something else than before.
-    pub fn to_keep(&mut self) -> Option<(String, String)> {
+    pub fn unkept(&mut self) -> Option<(String, String)> {
         let same = |kept: Span| !is_jump(span(self.offset, kept) + span(self.offset, kept));
         if self.gap.is_some() || self.kept.is_some_and(same) {
             return None;
@@ -234,7 +234,7 @@ mod tests {
             clock.pass(Span::from_millis(100));
             assert_eq!((pace.of(stamped), pace.take_gap()), (stamped, None), "nobody has noticed");
             pace.now();
-            assert_eq!(pace.of(stamped), stamped + by);
+            assert_eq!((pace.of(stamped), pace.take_gap()), (stamped + by, gap(by, false)));
             let other = stamped - Span::from_secs(86_400);
             assert_eq!(pace.of(other), if by == HOUR { other + HOUR } else { other });
         }
@@ -248,8 +248,8 @@ mod tests {
         let clock = Arc::new(HandClock::at(start()));
         let mut state = State { last_at: Some(start()), ..State::default() };
         let (mut before, _) = pace(&clock, &mut State::default());
-        state.meta.extend(before.to_keep());
-        assert_eq!(before.to_keep(), None);
+        state.meta.extend(before.unkept());
+        assert_eq!(before.unkept(), None);
         clock.pass(Span::from_secs(60));
         clock.set(clock.now() - HOUR);
         let (mut pace, began) = pace(&clock, &mut state);
@@ -262,7 +262,7 @@ mod tests {
         let clock = Arc::new(HandClock::at(start()));
         let mut state = State { last_at: Some(start()), ..State::default() };
         let (mut before, _) = pace(&clock, &mut State::default());
-        state.meta.extend(before.to_keep());
+        state.meta.extend(before.unkept());
         clock.restart(start() - HOUR);
         clock.pass(Span::from_secs(20));
         let (mut pace, began) = pace(&clock, &mut state);

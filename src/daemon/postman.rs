@@ -116,7 +116,7 @@ fn deliver(letter: &Letter, (store, pending): (&Path, &mut BTreeSet<String>), as
         pending.extend(replies().map(|reply| reply.id.clone()));
         return false;
     }
-    replies().for_each(|reply| drop(pending.remove(&reply.id)));
+    pending.retain(|id| replies().all(|reply| reply.id != *id));
     is_kept(letter, store)
 }
 

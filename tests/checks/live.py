@@ -759,8 +759,63 @@ def commanded(folder):
     assert {file.stat().st_uid for file in (folder / "state").rglob("*")} == {1234}, "files of root's"
 
 
+def replied(folder):
+    """Receipts and replies come by files, also while they are hostile; texts are cancelled and sent again by hand."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth") + TAPE)
+    config.write_text(config.read_text().replace('after = "1s"', 'after = "8s"'))
+    daemon, stream, inbox = Daemon(config), Stream(sender("veth")), folder / "outbox/inbox"
+
+    def told(*command, status=0):
+        done = ringback.run(*command, "--config", config)
+        assert done.returncode == status, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def put(name, *lines):
+        (inbox / f".{name}").write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
+        (inbox / f".{name}").rename(inbox / name)
+
+    listed = lambda *command: [json.loads(line) for line in told(*command, "--format", "json").splitlines()]
+    text = lambda number: next((one for one in listed("message", "list") if one["to"] == "+1" + number), {})
+    for number in ("3125550001", "3125550002", "3125550003"):
+        busy(stream, number)
+    wait(lambda: all(text(f"312555000{n}") for n in (1, 2, 3)), daemon.last)
+    put("replies.jsonl", {"from": "(312) 555-0001", "body": "Stop.", "id": "a"}, b"\xff\xfe", {"from": "+13125550003", "body": "who is this?"})
+    (inbox / "link").symlink_to("/etc/passwd")
+    assert "cancelled" in told("message", "cancel", text("3125550002")["key"])
+    wait(lambda: text("3125550003").get("state") == "accepted", daemon.last)
+    wait(lambda: text("3125550001").get("state") == "skipped", daemon.last)
+    wait(lambda: sorted(os.listdir(inbox)) == ["refused"] and sorted(os.listdir(inbox / "refused")) == ["link", "replies.jsonl"],
+         lambda: str(os.listdir(inbox)))
+    assert any("who is this?" in task["title"] for task in listed("task", "list")), "nobody is told of the reply"
+    assert listed("optout", "list", "+13125550001")[0]["opted_out"] is True
+    key = text("3125550003")["key"]
+    put("receipts", {"key": key, "state": "delivered", "gateway_ref": "7"}, {"key": key, "state": "sent"}, {"key": "nobody's", "state": "sent"})
+    wait(lambda: text("3125550003").get("state") == "delivered", daemon.last)
+    assert "resend/" in told("message", "resend", key)
+    wait(lambda: [one["to"] for one in daemon.outbox()] == ["+13125550003"] * 2, daemon.last)
+    assert "no more texts" in told("message", "resend", text("3125550001")["key"], status=1)
+    (folder / "list.csv").write_text("phone\n+13125550003\n")
+    told("optout", "import", folder / "list.csv")
+    told("message", "resend", key, status=1)
+    daemon.stop()
+    daemon = Daemon(config)
+    busy(stream, "3125550001")
+    busy(stream, "3125550003")
+    busy(stream, "3125550004")
+    wait(lambda: len(daemon.outbox()) == 3, daemon.last)
+    assert daemon.outbox()[2]["to"] == "+13125550004", daemon.outbox()
+    daemon.stop()
+    seen = (folder / "log").read_text()
+    assert not re.search(r"312555000\d", seen), "a number in the log"
+    tapes = sorted((folder / "tape").iterdir())
+    first, _ = from_tape(tapes[0], folder / "again")
+    live = store_journal(folder)
+    assert first == live[:len(first)], first_difference(first, live)
+
+
 ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "taped": taped, "untaped": untaped,
-         "learnt": learnt, "learnt-in-part": learnt_in_part, "reloaded": reloaded, "figures": figures, "commanded": commanded}
+         "learnt": learnt, "learnt-in-part": learnt_in_part, "reloaded": reloaded, "figures": figures, "commanded": commanded,
+         "replied": replied}
 # How fast it is: where that is asked for by name, and with the machine to itself.
 TIMED = {"measured": measured}
 # A text leaves within so many seconds of its time, also on a busy machine.

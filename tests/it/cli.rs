@@ -162,11 +162,15 @@ fn every_command_is_completed_and_has_a_page_of_the_manual() {
         "task",
     ];
     let below = [
+        "message-cancel",
         "message-list",
+        "message-resend",
         "message-show",
         "optout-add",
+        "optout-import",
         "optout-list",
         "optout-remove",
+        "review-decide",
         "review-list",
         "task-done",
         "task-list",
