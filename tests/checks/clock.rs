@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringback::clock::{Clock, SystemClock};
 use ringback::daemon::{self, Run};
@@ -157,7 +157,7 @@ fn play(scene: &Scene) -> Result<String, String> {
     thread::sleep(Duration::from_millis(700));
     let mut steps = scene.steps.iter().copied().peekable();
     let mut restart = scene.restart;
-    let begun = Instant::now();
+    let begun = SystemClock.boottime();
     let send = |message: String, out: bool| {
         let sent = socket.send_to(&hep(&message, out), ("127.0.0.1", port));
         sent.map(drop).map_err(wrong)
@@ -165,7 +165,7 @@ fn play(scene: &Scene) -> Result<String, String> {
     let (mut rings, each) = (Vec::new(), Duration::from_millis(3_000) / scene.calls);
     let mut n = 0;
     while n < scene.calls || !rings.is_empty() || steps.peek().is_some() || running.is_none() {
-        let past = begun.elapsed();
+        let past = since(begun);
         if let Some((_, by)) = steps.next_if(|(at, _)| past >= Duration::from_millis(*at)) {
             wall.put_forward(by);
         }
@@ -195,11 +195,11 @@ fn play(scene: &Scene) -> Result<String, String> {
         rings.retain(|(until, _)| past < *until);
         thread::sleep(Duration::from_millis(1));
     }
-    let last = Instant::now();
-    while last.elapsed() < AFTER + Duration::from_secs(4) && texted(&folder.0).len() < scene.calls as usize {
+    let last = SystemClock.boottime();
+    while since(last) < AFTER + Duration::from_secs(4) && texted(&folder.0).len() < scene.calls as usize {
         thread::sleep(Duration::from_millis(20));
     }
-    let took = last.elapsed();
+    let took = since(last);
     // A second text would come by now.
     thread::sleep(Duration::from_millis(1_500));
     running.take().map_or(Ok(()), Running::stop)?;
@@ -234,6 +234,12 @@ fn judged(scene: &Scene, folder: &Path, took: Duration) -> Result<String, String
         return Err(format!("the last text left {} ms after its call", took.as_millis()));
     }
     Ok(format!("{calls} calls, {gaps} steps, 0 missing, 0 double"))
+}
+
+/// How long it is since this machine had run for `before`.
+fn since(before: Span) -> Duration {
+    let passed = SystemClock.boottime().as_micros().saturating_sub(before.as_micros());
+    Duration::from_micros(u64::try_from(passed).unwrap_or(0))
 }
 
 fn texted(folder: &Path) -> Vec<String> {

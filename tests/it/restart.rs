@@ -520,11 +520,11 @@ fn a_stop_holds_from_the_moment_it_is_read_and_other_words_are_a_task() {
 
 /// The last text of the machine, to be sent again as the first of its kind.
 fn again(machine: &Machine) -> Box<Message> {
-    let texts = machine.entries.iter().filter_map(|entry| match &entry.event {
+    let mut texts = machine.entries.iter().filter_map(|entry| match &entry.event {
         Event::Message(message) => Some((**message).clone()),
         _ => None,
     });
-    let last = texts.last().expect("a text");
+    let last = texts.next_back().expect("a text");
     let key = format!("resend/{}/1", machine.submitted[0]);
     Box::new(Message { key, state: MessageState::Planned, ..last })
 }
@@ -544,9 +544,9 @@ fn a_text_sent_again_is_claimed_once_and_looked_up_after_a_restart() {
     let text = again(&machine);
     machine.tell(Input::Operator(Operator::Resend(text.clone())));
     machine.tell(Input::Operator(Operator::Resend(text.clone())));
-    assert_eq!(machine.submitted[1..], [text.key.clone()]);
+    assert_eq!(machine.submitted[1..], *std::slice::from_ref(&text.key));
     machine.restart(ended + MINUTE + MINUTE);
-    assert_eq!(machine.looked_up, [text.key.clone()]);
+    assert_eq!(machine.looked_up, std::slice::from_ref(&text.key));
     machine.tell(Input::NotAccepted(text.key.clone(), Span::ZERO));
     machine.pass(ended + Span::from_secs(180));
     assert_eq!(machine.submitted.len(), 3);
