@@ -43,7 +43,9 @@ class Network:
 
     def __exit__(self, *_):
         self.end_peers()
-        if not self.here:
+        if self.here:
+            self.inside("ip", "link", "del", "office")
+        else:
             subprocess.run(["ip", "netns", "del", self.space], check=True)
 
     def end_peers(self):
