@@ -18,6 +18,7 @@ mod figures;
 mod gauge;
 mod histogram;
 mod http;
+mod late;
 mod notify;
 mod pace;
 mod postman;
@@ -222,7 +223,9 @@ impl Office {
                 let at = self.pace.of(packet.at);
                 self.follow();
                 if at + LATE < self.engine.now() {
-                    self.lose(name(names, packet.frame.tap.0), at);
+                    if late::is_loss(&packet) {
+                        self.lose(name(names, packet.frame.tap.0), at);
+                    }
                 } else {
                     self.give(at, Input::Packet(Packet { at, ..packet }));
                 }
