@@ -37,11 +37,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output};
-use crate::event::{Event, JournalEntry, MessageState, Receipt, State};
+use crate::event::{Event, JournalEntry, MessageState, Outcome, Receipt, State};
 use crate::gateway::{FileGateway, GatewayError};
 use crate::settings::{GatewayKind, Settings, Tap, TapKind, Taping, Written};
 use crate::source::{self, Live, Taps};
@@ -367,6 +367,8 @@ fn gateways(settings: &Settings, is_wanted: impl Fn(&str) -> bool) -> Result<Gat
 /// Logs what people may want to see of the journal, without numbers.
 fn told(entry: &JournalEntry) {
     match &entry.event {
+        // Who tries many numbers in vain, as scanners do, would fill the log.
+        Event::Call(call) if call.outcome == Outcome::Rejected => debug!("call {}: rejected", call.call),
         Event::Call(call) => info!("call {}: {}", call.call, call.outcome.word()),
         Event::Message(message) => info!("text {}: {}", message.key, message.state.word()),
         Event::Review(review) => info!("call {}: to be reviewed, {}", review.call, review.reason),
