@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -186,10 +187,17 @@ class Watched(Daemon):
 
 def journal(folder):
     """The journal in the store, and the ids of its open calls, read while nobody writes it."""
-    with sqlite3.connect(f"file:{folder}/state/ringback.db?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{folder}/state/ringback.db?mode=ro", uri=True)) as db:
         bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM journal ORDER BY n")]
         still_open = {call for (call,) in db.execute("SELECT call FROM open_calls")}
     return bodies, still_open
+
+
+def people(folder):
+    """Who is meant by what stands in the journal for a person."""
+    with closing(sqlite3.connect(f"file:{folder}/state/ringback.db?mode=ro", uri=True)) as db:
+        known = dict(db.execute("SELECT id, value FROM people"))
+    return lambda person: known.get(person["~"]) if isinstance(person, dict) else person
 
 
 def moment(text):
