@@ -41,6 +41,11 @@ pub enum StoreError {
     Full,
     /// The store may not be written.
     ReadOnly,
+    /// The disk itself fails, or became read-only because it did.
+    Disk {
+        /// What the database says.
+        what: String,
+    },
     /// What is on the disk is not what was written.
     Damaged {
         /// What is damaged.
@@ -60,7 +65,11 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn file(path: &Path, error: &io::Error) -> StoreError {
-        StoreError::File { path: path.to_owned(), what: error.to_string() }
+        let advice = match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => "; make it writable, or name another path",
+            _ => "",
+        };
+        StoreError::File { path: path.to_owned(), what: format!("{error}{advice}") }
     }
 
     pub(super) fn damaged(what: impl Into<String>) -> StoreError {
@@ -90,6 +99,9 @@ impl fmt::Display for StoreError {
             StoreError::ReadOnly => {
                 f.write_str("store: may not be written; give its folder back to the service")
             }
+            StoreError::Disk { what } => {
+                write!(f, "store: {what}; the disk fails or became read-only, `dmesg` says why")
+            }
             StoreError::Damaged { what } => write!(f, "store: damaged: {what}"),
             StoreError::Taken { n } => write!(f, "store: another journal entry has number {n}"),
             StoreError::Refused { what } => write!(f, "store: {what}"),
@@ -104,10 +116,27 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full,
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+            Some(ErrorCode::SystemIoFailure) => StoreError::Disk { what: error.to_string() },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Damaged { what: error.to_string() }
             }
             _ => StoreError::Refused { what: error.to_string() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_or_is_read_only_is_told_with_what_to_do() {
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE);
+        let error = StoreError::from(rusqlite::Error::SqliteFailure(failure, None));
+        assert!(matches!(error, StoreError::Disk { .. }), "{error:?}");
+        assert!(error.to_string().ends_with("`dmesg` says why"), "{error}");
+        let fixed = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let told = StoreError::file(Path::new("/state/a.db"), &fixed).to_string();
+        assert!(told.starts_with("store /state/a.db: ") && told.ends_with("or name another path"), "{told}");
     }
 }
