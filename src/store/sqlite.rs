@@ -142,9 +142,11 @@ pub(super) fn prepare_to_write(db: &Connection, path: &Path) -> Result<(), Store
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
-    // A reader may hold the log; then it is folded in later.
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(())
+    // A reader may hold the log, or the disk be full; then it is folded in later.
+    match db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(StoreError::from) {
+        Ok(()) | Err(StoreError::Full) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A connection that only reads, of a store another process may write.
