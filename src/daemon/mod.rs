@@ -27,6 +27,7 @@ mod reload;
 mod renewal;
 mod retention;
 mod serve;
+mod stall;
 mod taping;
 mod upkeep;
 
@@ -56,6 +57,7 @@ use pace::Pace;
 use reload::Reload;
 use renewal::Renewal;
 use retention::Retention;
+use stall::Stall;
 use taping::Tape;
 use upkeep::Upkeep;
 
@@ -116,6 +118,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     desk.open(&settings, &place, &clock);
     let upkeep = Upkeep::new(place, clock.clone());
+    let stall = Stall::new(clock.clone());
     let supervisor = Supervisor::from_environment(clock.clone());
     let lag = lag(&settings.taps);
     let retention = Retention::new(clock.clone(), settings.policy.records_for);
@@ -129,6 +132,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
         clock,
         pace,
         upkeep,
+        stall,
         tape,
         renewal,
         retention,
@@ -150,6 +154,7 @@ struct Office {
     clock: Arc<dyn Clock>,
     pace: Pace,
     upkeep: Upkeep,
+    stall: Stall,
     tape: Tape,
     renewal: Renewal,
     retention: Retention,
@@ -168,7 +173,8 @@ impl Office {
         self.drain();
         while !stop.load(Ordering::Relaxed) {
             let live = taps.next(self.patience());
-            let is_idle = matches!(live, Live::Idle);
+            let is_behind = self.stall.turn();
+            let is_idle = matches!(live, Live::Idle) && !is_behind;
             told += usize::from(self.take(live, names));
             if is_idle {
                 let now = self.time() - self.lag;

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import ringback
@@ -326,6 +327,27 @@ def taped(folder):
           f"on the tapes {taken}, {size // 1000} KB")
 
 
+def frozen(folder):
+    """Held up for seconds, as by a machine that is, it judges what its taps kept meanwhile."""
+    config = configured(folder, ROOT / "captures/caller-cancels/ringback.toml", taps("veth"))
+    daemon, stream = Daemon(config), Stream(sender("veth"))
+    stream.start()
+    for _ in range(6):
+        time.sleep(1)
+        daemon.process.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        daemon.process.send_signal(signal.SIGCONT)
+    time.sleep(1)
+    stream.going = False
+    stream.join()
+    wait(lambda: len(daemon.outbox()) == len(stream.calls), lambda: f"{len(daemon.outbox())} of {len(stream.calls)} texts: {daemon.last()}")
+    daemon.stop()
+    bodies, still_open = journal(folder)
+    calls = Counter(body["data"]["outcome"] for body in bodies if body["event"] == "call")
+    assert (calls, still_open) == ({"busy": len(stream.calls)}, set()), (calls, still_open)
+    assert len({text["to"] for text in daemon.outbox()}) == len(stream.calls), "texted twice"
+
+
 def untaped(folder):
     """A tape that can't be written is told once, and nothing else changes."""
     config = configured(folder, ROOT / "captures/busy/ringback.toml", taps("veth") + TAPE)
@@ -572,7 +594,7 @@ def replied(folder):
     assert first == live[:len(first)], first_difference(first, live)
 
 
-ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "taped": taped, "untaped": untaped,
+ALONE = {"started-wrong": started_wrong, "damaged": damaged, "flushed": flushed, "taped": taped, "frozen": frozen, "untaped": untaped,
          "learnt": learnt, "learnt-in-part": learnt_in_part, "reloaded": reloaded, "figures": figures, "commanded": commanded,
          "replied": replied}
 # How fast it is: where that is asked for by name, and with the machine to itself.
