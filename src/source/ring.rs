@@ -1,6 +1,6 @@
 //! A network interface as a tap: packets come through a ring that the kernel fills (AF_PACKET, TPACKET_V3).
 //!
-//! The kernel lets through only what may be wanted (`filter`), puts it into blocks of 256 KiB, and hands a
+//! The kernel lets through only what may be wanted (`filter`), puts it into blocks of 128 KiB, and hands a
 //! block over when it is full or `block_ms` old. Bytes are copied once, out of the ring. The VLAN tag that the
 //! kernel takes out of a frame is put back. What it dropped for want of room is asked each second.
 
@@ -9,6 +9,7 @@ mod kernel;
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 
@@ -41,6 +42,7 @@ pub(super) fn listen(tap: &InterfaceTap, feed: &mut Feed) -> Result<(), Trouble>
         }
         ring.read(feed);
         if feed.is_stopping() {
+            ring.read_open_block(tap, feed);
             return Ok(());
         }
         if let Some(wanted) = feed.newly_wanted() {
@@ -124,6 +126,16 @@ impl Ring {
         feed.flush();
     }
 
+    /// Takes what is in the block that is being filled. The kernel hands it over when its timer finds it there for the
+    /// second time, and its timers come up to a tick late.
+    fn read_open_block(&mut self, tap: &InterfaceTap, feed: &mut Feed) {
+        let turn = Duration::from_millis(u64::from(tap.block_ms).clamp(1, 150));
+        for _ in 0..4 {
+            std::thread::sleep(turn + TICK);
+            self.read(feed);
+        }
+    }
+
     /// Tells what was lost, and how the interface is.
     fn look(&mut self, tap: &InterfaceTap, feed: &mut Feed) -> Result<(), Trouble> {
         let now = feed.clock.now();
@@ -167,12 +179,16 @@ fn refused(tap: &InterfaceTap, error: &io::Error) -> Trouble {
 /// How often the interface is looked at.
 const EACH: Span = Span::from_secs(1);
 
+/// The longest tick of a kernel's timers.
+const TICK: Duration = Duration::from_millis(10);
+
 /// The two Ethernet addresses before a tag.
 const ADDRESSES: usize = 12;
 
-/// A packet is cut at what fits in one block; it holds the largest that offloading puts together.
-const BLOCK: u32 = 256 * 1024;
-const BLOCKS_PER_MB: u32 = 4;
+/// A packet is cut at what fits in one block; it holds the largest that offloading puts together. Where packets are few a
+/// block is handed over for each, so a ring of many holds more of what comes while nobody reads it.
+const BLOCK: u32 = 128 * 1024;
+const BLOCKS_PER_MB: u32 = 8;
 const MIN_BLOCKS: u32 = 2;
 
 const ETHERNET_LINK: LinkType = LinkType(1);
