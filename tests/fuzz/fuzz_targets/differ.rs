@@ -75,7 +75,12 @@ impl Read {
         Read {
             method,
             status,
-            call_id: message.call_id_header().ok().map(|id| id.value().to_owned()),
+            // A line of it without a value is none to us; `rsip` takes the first one all the same.
+            call_id: message
+                .call_id_header()
+                .ok()
+                .map(|id| id.value().to_owned())
+                .filter(|id| !id.trim().is_empty()),
             cseq: cseq.map(|cseq| (cseq.seq, cseq.method.to_string())),
             from_tag: from.and_then(|from| from.tag().map(|tag| tag.value().to_owned())),
             to_tag: to.and_then(|to| to.tag().map(|tag| tag.value().to_owned())),
