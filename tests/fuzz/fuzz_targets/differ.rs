@@ -44,10 +44,11 @@ impl Read {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let request = message.status().is_none();
         Read {
-            method: request.then(|| text(message.cseq().map(|cseq| cseq.raw_method).unwrap_or_default())),
+            method: request
+                .then(|| in_any_case(message.cseq().map(|cseq| cseq.raw_method).unwrap_or_default())),
             status: message.status(),
             call_id: message.call_id().map(text),
-            cseq: message.cseq().map(|cseq| (cseq.number, text(cseq.raw_method))),
+            cseq: message.cseq().map(|cseq| (cseq.number, in_any_case(cseq.raw_method))),
             from_tag: message.from_tag().map(text),
             to_tag: message.to_tag().map(text),
             branch: message.top_via().and_then(|via| via.branch).map(text),
@@ -58,7 +59,9 @@ impl Read {
 
     fn theirs(message: &SipMessage) -> Read {
         let (method, status) = match message {
-            SipMessage::Request(request) => (Some(request.method().to_string()), None),
+            SipMessage::Request(request) => {
+                (Some(in_any_case(request.method().to_string().as_bytes())), None)
+            }
             SipMessage::Response(response) => (None, Some(response.status_code().code())),
         };
         let from = message
@@ -81,7 +84,7 @@ impl Read {
                 .ok()
                 .map(|id| id.value().to_owned())
                 .filter(|id| !id.trim().is_empty()),
-            cseq: cseq.map(|cseq| (cseq.seq, cseq.method.to_string())),
+            cseq: cseq.map(|cseq| (cseq.seq, in_any_case(cseq.method.to_string().as_bytes()))),
             from_tag: from.and_then(|from| from.tag().map(|tag| tag.value().to_owned())),
             to_tag: to.and_then(|to| to.tag().map(|tag| tag.value().to_owned())),
             branch: via.and_then(|via| via.branch().map(|branch| branch.value().to_owned())),
@@ -116,6 +119,11 @@ impl Read {
         assert_eq!(self.vias, theirs.vias, "Via lines: ours, theirs");
         assert_eq!(self.body, theirs.body, "body: ours, theirs");
     }
+}
+
+/// A method as it is compared: `rsip` takes one it knows in any case, while case matters to us (RFC 3261 7.1).
+fn in_any_case(sent: &[u8]) -> String {
+    String::from_utf8_lossy(sent).to_ascii_uppercase()
 }
 
 /// `rsip` leaves compact names unread.
