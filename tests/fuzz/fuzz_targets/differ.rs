@@ -70,8 +70,9 @@ impl Read {
             .filter(|from| is_clear(from.value()))
             .and_then(|from| from.typed().ok());
         let to = message.to_header().ok().filter(|to| is_clear(to.value())).and_then(|to| to.typed().ok());
+        // Of a line with several values `rsip` makes one; nor does it know quotes there.
         let via = match message.headers().iter().find(|header| is_via(header)) {
-            Some(Header::Via(via)) => via.typed().ok(),
+            Some(Header::Via(via)) if !via.value().contains([',', '"']) => via.typed().ok(),
             _ => None,
         };
         let cseq = message.cseq_header().ok().and_then(|cseq| cseq.typed().ok());
