@@ -88,9 +88,12 @@ impl Store for Memory {
 
     fn retain(&mut self, before: Timestamp) -> Result<Retained, StoreError> {
         let all = self.entries.len();
+        let newest = self.entries.last_key_value().map(|(n, _)| *n);
         let stays = Fold::of(self.entries.values()).open_cases();
         self.entries.retain(|_, entry| {
-            entry.at >= before || case_of(&entry.event).is_some_and(|it| stays.contains(it))
+            entry.at >= before
+                || Some(entry.n) == newest
+                || case_of(&entry.event).is_some_and(|it| stays.contains(it))
         });
         Ok(Retained { entries: (all - self.entries.len()) as u64, more: false })
     }

@@ -2,7 +2,8 @@
 //!
 //! A case goes once it was closed long enough, with its decisions, texts, tasks and reviews; an entry goes once
 //! nothing that stays points to it; a name or number goes once it wasn't seen for so long and no entry that stays
-//! has it. A task that isn't done and a review that isn't decided stay, however old.
+//! has it. A task that isn't done and a review that isn't decided stay, however old, and so does the newest entry: the
+//! numbers go on from it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,9 @@ pub(super) fn retain(db: &mut Connection, before: Timestamp) -> Result<Retained,
     let before = before.as_micros();
     let tx = db.transaction()?;
     let first = "SELECT n FROM journal WHERE at >= ?1 ORDER BY at, n LIMIT 1";
-    let cut: i64 = tx.query_row(first, [before], |row| row.get(0)).optional()?.unwrap_or(i64::MAX);
+    let cut: Option<i64> = tx.query_row(first, [before], |row| row.get(0)).optional()?;
+    let newest: Option<i64> = tx.query_row("SELECT max(n) FROM journal", [], |row| row.get(0))?;
+    let cut = cut.unwrap_or(i64::MAX).min(newest.unwrap_or(i64::MAX));
     let cases = cases(&tx, before, cut)?;
     let entries = journal(&tx, cut)?;
     let mut more = cases == PIECE || entries == PIECE;
@@ -66,7 +69,8 @@ fn journal(db: &Connection, cut: i64) -> Result<usize, StoreError> {
     )?;
     db.execute("DELETE FROM calls WHERE n < ?1 AND n NOT IN (SELECT n FROM journal WHERE n < ?1)", [cut])?;
     db.execute("DELETE FROM replies WHERE n < ?1 AND n NOT IN (SELECT n FROM journal WHERE n < ?1)", [cut])?;
-    db.execute("DELETE FROM clock_gaps WHERE n < (SELECT min(n) FROM journal)", [])?;
+    let first = "SELECT coalesce((SELECT min(n) FROM journal), ?1)";
+    db.execute(&format!("DELETE FROM clock_gaps WHERE n < ({first})"), [i64::MAX])?;
     Ok(gone)
 }
 

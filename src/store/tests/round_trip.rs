@@ -128,6 +128,22 @@ fn what_is_old_goes_and_what_an_open_case_needs_stays() {
     assert_eq!([1, 2, 3, 4].map(known), [Ok(0), Ok(1), Ok(0), Ok(1)]);
 }
 
+#[test]
+fn the_newest_entry_stays_however_old_and_the_numbers_go_on() {
+    let room = Room::new();
+    let mut store = room.sound();
+    let mut memory = Memory::new();
+    let all = entries(1, 0, [1, 2, 3].map(|k| Event::Call(Box::new(call(k, 0, false)))));
+    for store in [&mut store as &mut dyn Store, &mut memory] {
+        store.commit(&[batch(all.clone())]).expect("room on the disk");
+        assert_eq!(store.retain(at(500)).expect("room on the disk").entries, 2);
+        assert_eq!(store.retain(at(500)).expect("room on the disk").entries, 0);
+        let state = store.load().expect("a state");
+        assert_eq!((state.next, state.last_at), (4, Some(at(0))));
+    }
+    assert_eq!(numbers(&room), [3]);
+}
+
 fn numbers(room: &Room) -> Vec<u64> {
     let reader = Reader::open(&room.path()).expect("a reader");
     reader.entries(1, 100).expect("sound").iter().map(|entry| entry.n).collect()
