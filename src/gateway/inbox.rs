@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,8 @@ use crate::phone::Dialplan;
 pub struct Inbox {
     folder: PathBuf,
     gateway: String,
-    /// Size and date of each file when it was looked at before.
-    seen: BTreeMap<OsString, (u64, i64, i64)>,
+    /// What each file was when it was looked at before.
+    seen: BTreeMap<OsString, Mark>,
 }
 
 /// What a file says.
@@ -41,6 +41,18 @@ pub struct Letter {
     /// What can't be read, and where.
     pub refused: Vec<String>,
     name: OsString,
+    /// The file that was read; none if it was gone.
+    mark: Option<Mark>,
+}
+
+/// By what a file is known from another one of its name, and from itself with more in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds.
+    written: (i64, i64),
 }
 
 /// One line of it.
@@ -63,6 +75,18 @@ struct Line {
     from: Option<String>,
     to: Option<String>,
     body: Option<String>,
+}
+
+impl Mark {
+    fn of(there: &Metadata) -> Mark {
+        let written = (there.mtime(), there.mtime_nsec());
+        Mark { device: there.dev(), inode: there.ino(), bytes: there.len(), written }
+    }
+
+    /// What is at `path` itself, be it a link.
+    fn at(path: &Path) -> Option<Mark> {
+        fs::symlink_metadata(path).ok().map(|there| Mark::of(&there))
+    }
 }
 
 impl Said {
@@ -105,26 +129,30 @@ impl Inbox {
                 continue;
             }
             // One that was taken away meanwhile is none.
-            if let Ok(there) = fs::symlink_metadata(entry.path()) {
-                names.insert(name, (there.len(), there.mtime(), there.mtime_nsec()));
+            if let Some(mark) = Mark::at(&entry.path()) {
+                names.insert(name, mark);
             }
             if names.len() >= limits::INBOX_FILES {
                 break;
             }
         }
         let before = std::mem::replace(&mut self.seen, names);
-        let stays = |(name, now): &(&OsString, &(u64, i64, i64))| before.get(*name) == Some(*now);
+        let stays = |(name, now): &(&OsString, &Mark)| before.get(*name) == Some(*now);
         let whole: Vec<OsString> = self.seen.iter().filter(stays).map(|(name, _)| name.clone()).collect();
         Ok(whole.into_iter().take(AT_ONCE).map(|name| self.read(name, plan)).collect())
     }
 
-    /// Deletes a file; what was refused of it is moved to `refused/`.
+    /// Deletes a file; what was refused of it is moved to `refused/`. One that isn't any more what was read stays, and
+    /// is read anew.
     ///
     /// # Errors
     /// It can't be deleted or moved, and is read again.
     pub fn clear(&mut self, letter: Letter) -> io::Result<()> {
         let path = self.folder.join(&letter.name);
         self.seen.remove(&letter.name);
+        if Mark::at(&path) != letter.mark {
+            return Ok(());
+        }
         match letter.refused.is_empty() {
             true => fs::remove_file(&path)?,
             false => fs::rename(&path, self.folder.join(REFUSED).join(&letter.name))?,
@@ -133,9 +161,13 @@ impl Inbox {
     }
 
     fn read(&self, name: OsString, plan: &Dialplan) -> Letter {
-        let mut letter = Letter { said: Vec::new(), refused: Vec::new(), name };
-        let bytes = match bytes(&self.folder.join(&letter.name)) {
-            Ok(bytes) => bytes,
+        let path = self.folder.join(&name);
+        let mut letter = Letter { said: Vec::new(), refused: Vec::new(), mark: Mark::at(&path), name };
+        let bytes = match bytes(&path) {
+            Ok((mark, bytes)) => {
+                letter.mark = Some(mark);
+                bytes
+            }
             Err(why) => {
                 letter.refused.push(format!("{}: {why}", letter.name.to_string_lossy()));
                 return letter;
@@ -214,13 +246,14 @@ impl Inbox {
     }
 }
 
-/// All of a file; no link is followed, and nothing waited for.
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+/// All of a file, and what it was before it was read; no link is followed, and nothing waited for.
+fn bytes(path: &Path) -> Result<(Mark, Vec<u8>), String> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = opened.map_err(|error| error.to_string())?;
-    if !file.metadata().is_ok_and(|there| there.is_file()) {
+    let there = file.metadata().map_err(|error| error.to_string())?;
+    if !there.is_file() {
         return Err("no plain file".to_owned());
     }
     let mut bytes = Vec::new();
@@ -228,7 +261,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     match bytes.len() as u64 > most {
         true => Err(format!("longer than {most} bytes")),
-        false => Ok(bytes),
+        false => Ok((Mark::of(&there), bytes)),
     }
 }
 
@@ -368,6 +401,25 @@ mod tests {
         }
         assert!(room.look().is_empty());
         assert!(room.folder.path().join("secret").exists());
+    }
+
+    #[test]
+    fn what_took_the_place_of_a_file_meanwhile_or_was_added_to_it_is_read() {
+        let mut room = Room::new();
+        let text = "{\"from\":\"+13125550142\",\"body\":\"STOP\"}\n";
+        room.put("a", text);
+        room.put("b", text);
+        room.put("c", "nonsense");
+        let letters = room.looked_twice();
+        room.put(".a", text);
+        fs::rename(room.path(".a"), room.path("a")).expect("renamed");
+        room.put("b", text.repeat(2));
+        room.put("c", text);
+        for letter in letters {
+            room.inbox.clear(letter).expect("left alone");
+        }
+        let said: Vec<usize> = room.looked_twice().iter().map(|letter| letter.said.len()).collect();
+        assert_eq!(said, [1, 2, 1]);
     }
 
     #[test]
