@@ -189,8 +189,9 @@ mod tests {
         let place = Place::new(folder.path().join("ringback.db"));
         let mut store = Sqlite::open(&place).expect("opens").store();
         let mut round = round(folder.path());
-        let path = folder.path().join("inbox/a");
+        let (path, kept) = (folder.path().join("inbox/a"), folder.path().join("kept"));
         fs::write(&path, "{\"from\":\"+13125550142\",\"body\":\"STOP\"}\n").expect("written");
+        fs::hard_link(&path, &kept).expect("linked");
         let (asking, asked) = Asking::new();
         round.walk(&place.path, &asking);
         let loop_thread = thread::spawn(move || {
@@ -215,7 +216,7 @@ mod tests {
         round.walk(&place.path, &asking);
         assert!(!path.exists());
         // A crash before it was deleted: the same file says nothing new.
-        fs::write(&path, "{\"from\":\"+13125550142\",\"body\":\"STOP\"}\n").expect("written");
+        fs::rename(&kept, &path).expect("renamed");
         round.walk(&place.path, &asking);
         round.walk(&place.path, &asking);
         assert!(!path.exists());

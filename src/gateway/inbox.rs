@@ -77,6 +77,9 @@ struct Line {
     body: Option<String>,
 }
 
+/// Where a line stands: the file's name, the file, and the line's number.
+type Spot<'a> = (&'a OsString, Mark, u64);
+
 impl Mark {
     fn of(there: &Metadata) -> Mark {
         let written = (there.mtime(), there.mtime_nsec());
@@ -163,21 +166,19 @@ impl Inbox {
     fn read(&self, name: OsString, plan: &Dialplan) -> Letter {
         let path = self.folder.join(&name);
         let mut letter = Letter { said: Vec::new(), refused: Vec::new(), mark: Mark::at(&path), name };
-        let bytes = match bytes(&path) {
-            Ok((mark, bytes)) => {
-                letter.mark = Some(mark);
-                bytes
-            }
+        let (mark, bytes) = match bytes(&path) {
+            Ok(read) => read,
             Err(why) => {
                 letter.refused.push(format!("{}: {why}", letter.name.to_string_lossy()));
                 return letter;
             }
         };
+        letter.mark = Some(mark);
         for (n, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            match self.said(text, (&letter.name, n), plan) {
+            match self.said(text, (&letter.name, mark, n), plan) {
                 Ok(said) => letter.said.push(said),
                 Err(why) if letter.refused.len() < TOLD => {
                     letter.refused.push(format!("{}:{n}: {why}", letter.name.to_string_lossy()));
@@ -188,7 +189,7 @@ impl Inbox {
         letter
     }
 
-    fn said(&self, text: &[u8], place: (&OsString, u64), plan: &Dialplan) -> Result<Said, &'static str> {
+    fn said(&self, text: &[u8], place: Spot<'_>, plan: &Dialplan) -> Result<Said, &'static str> {
         let line: Line = serde_json::from_slice(text).map_err(
             |_| "not one JSON object with `key` and `state` of a receipt, or `from` and `body` of a reply",
         )?;
@@ -233,14 +234,19 @@ impl Inbox {
         }
     }
 
-    /// The same for a reply that is read twice: of the id it was given, else of its place and bytes.
-    fn id(&self, given: Option<&str>, (name, n): (&OsString, u64), text: &[u8]) -> String {
+    /// The same for a reply that is read twice: of the id it was given, else of its place and bytes. Another file of the
+    /// same name is another place.
+    fn id(&self, given: Option<&str>, (name, mark, n): Spot<'_>, text: &[u8]) -> String {
         let hash = Sha256::new().chain_update(&self.gateway).chain_update([0]);
         let hash = match given {
             Some(given) => hash.chain_update(given),
-            None => {
-                hash.chain_update(name.as_encoded_bytes()).chain_update(n.to_le_bytes()).chain_update(text)
-            }
+            None => hash
+                .chain_update(name.as_encoded_bytes())
+                .chain_update(mark.inode.to_le_bytes())
+                .chain_update(mark.written.0.to_le_bytes())
+                .chain_update(mark.written.1.to_le_bytes())
+                .chain_update(n.to_le_bytes())
+                .chain_update(text),
         };
         hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -441,5 +447,12 @@ mod tests {
         assert_eq!(first, ids(room.look()));
         let different: std::collections::BTreeSet<_> = first.iter().collect();
         assert_eq!(different.len(), 3);
+        // The same words in a later file of the same name.
+        room.put(".b", text);
+        fs::rename(room.path(".b"), room.path("b")).expect("renamed");
+        let _ = room.look();
+        let later = ids(room.look());
+        assert_eq!(later[..2], first[..2]);
+        assert_ne!(later[2], first[2]);
     }
 }
