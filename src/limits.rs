@@ -242,6 +242,9 @@ pub const INBOX_FILES: usize = 10_000;
 /// Bytes of one of them. More: it is refused as a whole.
 pub const INBOX_FILE: u64 = 1 << 20;
 
+/// Lines of one of them. More: those are refused.
+pub const INBOX_LINES: u64 = 10_000;
+
 /// Bytes of a reply. More: refused.
 pub const REPLY: usize = 8 << 10;
 

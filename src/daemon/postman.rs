@@ -81,14 +81,15 @@ impl Round {
     fn walk(&mut self, store: &Path, asking: &Asking) {
         let Round { inboxes, plan, pending } = self;
         for inbox in inboxes {
-            let letters = match inbox.look(plan) {
-                Ok(letters) => letters,
+            let names = match inbox.look() {
+                Ok(names) => names,
                 Err(error) => {
                     warn!("inbox {}: {error}; tried again", inbox.folder().display());
                     continue;
                 }
             };
-            for letter in letters {
+            for name in names {
+                let letter = inbox.read(name, plan);
                 if !deliver(&letter, (store, pending), asking) {
                     break;
                 }

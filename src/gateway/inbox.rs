@@ -119,11 +119,11 @@ impl Inbox {
         &self.folder
     }
 
-    /// Files that are whole, in the order of their names: some of them, if there are many.
+    /// Names of files that are whole, in their order: some of them, if there are many.
     ///
     /// # Errors
     /// The folder can't be read.
-    pub fn look(&mut self, plan: &Dialplan) -> io::Result<Vec<Letter>> {
+    pub fn look(&mut self) -> io::Result<Vec<OsString>> {
         let mut names = BTreeMap::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -141,8 +141,7 @@ impl Inbox {
         }
         let before = std::mem::replace(&mut self.seen, names);
         let stays = |(name, now): &(&OsString, &Mark)| before.get(*name) == Some(*now);
-        let whole: Vec<OsString> = self.seen.iter().filter(stays).map(|(name, _)| name.clone()).collect();
-        Ok(whole.into_iter().take(AT_ONCE).map(|name| self.read(name, plan)).collect())
+        Ok(self.seen.iter().filter(stays).map(|(name, _)| name.clone()).take(AT_ONCE).collect())
     }
 
     /// Deletes a file; what was refused of it is moved to `refused/`. One that isn't any more what was read stays, and
@@ -163,7 +162,8 @@ impl Inbox {
         File::open(&self.folder)?.sync_all()
     }
 
-    fn read(&self, name: OsString, plan: &Dialplan) -> Letter {
+    /// What a file says, as far as it can be read.
+    pub fn read(&self, name: OsString, plan: &Dialplan) -> Letter {
         let path = self.folder.join(&name);
         let mut letter = Letter { said: Vec::new(), refused: Vec::new(), mark: Mark::at(&path), name };
         let (mark, bytes) = match bytes(&path) {
@@ -177,6 +177,11 @@ impl Inbox {
         for (n, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             if text.trim_ascii().is_empty() {
                 continue;
+            }
+            if n > limits::INBOX_LINES {
+                let why = format!("more than {} lines; this and the others aren't read", limits::INBOX_LINES);
+                letter.refused.push(format!("{}:{n}: {why}", letter.name.to_string_lossy()));
+                break;
             }
             match self.said(text, (&letter.name, mark, n), plan) {
                 Ok(said) => letter.said.push(said),
@@ -318,7 +323,9 @@ mod tests {
         }
 
         fn look(&mut self) -> Vec<Letter> {
-            self.inbox.look(&Dialplan::new(&Numbers::default(), Some("US"))).expect("read")
+            let plan = Dialplan::new(&Numbers::default(), Some("US"));
+            let names = self.inbox.look().expect("looked");
+            names.into_iter().map(|name| self.inbox.read(name, &plan)).collect()
         }
 
         fn looked_twice(&mut self) -> Vec<Letter> {
@@ -385,6 +392,19 @@ mod tests {
             room.inbox.clear(letter).expect("cleared");
             assert!(room.path("refused/a").exists() && !room.path("a").exists());
         }
+    }
+
+    #[test]
+    fn lines_beyond_the_bound_are_refused_and_told_beside_others() {
+        let mut room = Room::new();
+        let most = usize::try_from(limits::INBOX_LINES).expect("small");
+        let line = "{\"key\":\"a\",\"state\":\"sent\"}\n";
+        room.put("all", line.repeat(most));
+        room.put("more", format!("x\nx\nx\nx\n{}", line.repeat(most)));
+        let letters = room.looked_twice();
+        assert_eq!((letters[0].said.len(), letters[0].refused.len()), (most, 0));
+        assert_eq!((letters[1].said.len(), letters[1].refused.len()), (most - 4, TOLD + 1));
+        assert!(letters[1].refused[TOLD].contains("more than"), "{:?}", letters[1].refused);
     }
 
     #[test]
