@@ -94,7 +94,10 @@ impl Round {
                     break;
                 }
                 for why in &letter.refused {
-                    warn!("inbox {}: {}; moved to refused/", inbox.folder().display(), shown(why));
+                    let (folder, file) = (inbox.folder().display(), letter.alias());
+                    warn!(
+                        "inbox {folder}: a file whose name's SHA-256 begins {file}: {why}; moved to refused/"
+                    );
                 }
                 if let Err(error) = inbox.clear(letter) {
                     warn!("inbox {}: {error}; read again", inbox.folder().display());
@@ -144,20 +147,6 @@ fn is_kept(letter: &Letter, store: &Path) -> bool {
     letter.said.iter().filter_map(Said::reply).all(|reply| reader.has_reply(&reply.id).unwrap_or(false))
 }
 
-/// A file's name and what is wrong in it as they may stand in a log: without what could be a number.
-fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    let plain = text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect::<String>();
-    for run in plain.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let digits = run.bytes().filter(u8::is_ascii_digit).count();
-        match digits >= 7 {
-            true => shown.extend("…".chars().chain(run.chars().skip(digits))),
-            false => shown.push_str(run),
-        }
-    }
-    shown
-}
-
 const EACH: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -171,12 +160,6 @@ mod tests {
     use crate::settings::Numbers;
     use crate::store::{Batch, Place, Sqlite, Store};
     use crate::time::Timestamp;
-
-    #[test]
-    fn a_log_shows_no_number() {
-        assert_eq!(shown("in-13125550142.json:3: \u{1b}wrong"), "in-….json:3: ?wrong");
-        assert_eq!(shown("3125550142"), "…");
-    }
 
     fn round(folder: &Path) -> Round {
         let inbox = Inbox::open("main", folder).expect("opens");

@@ -38,7 +38,7 @@ pub struct Inbox {
 pub struct Letter {
     /// What gateways and callers said.
     pub said: Vec<Said>,
-    /// What can't be read, and where.
+    /// What can't be read, and in which line; nothing that the file says, nor its name.
     pub refused: Vec<String>,
     name: OsString,
     /// The file that was read; none if it was gone.
@@ -79,6 +79,14 @@ struct Line {
 
 /// Where a line stands: the file's name, the file, and the line's number.
 type Spot<'a> = (&'a OsString, Mark, u64);
+
+impl Letter {
+    /// By what the file is known in a log, where its name may say whose it is: the first 8 digits of the name's SHA-256.
+    pub fn alias(&self) -> String {
+        let hash = Sha256::digest(self.name.as_encoded_bytes());
+        hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
 
 impl Mark {
     fn of(there: &Metadata) -> Mark {
@@ -169,7 +177,7 @@ impl Inbox {
         let (mark, bytes) = match bytes(&path) {
             Ok(read) => read,
             Err(why) => {
-                letter.refused.push(format!("{}: {why}", letter.name.to_string_lossy()));
+                letter.refused.push(why);
                 return letter;
             }
         };
@@ -180,13 +188,13 @@ impl Inbox {
             }
             if n > limits::INBOX_LINES {
                 let why = format!("more than {} lines; this and the others aren't read", limits::INBOX_LINES);
-                letter.refused.push(format!("{}:{n}: {why}", letter.name.to_string_lossy()));
+                letter.refused.push(format!("line {n}: {why}"));
                 break;
             }
             match self.said(text, (&letter.name, mark, n), plan) {
                 Ok(said) => letter.said.push(said),
                 Err(why) if letter.refused.len() < TOLD => {
-                    letter.refused.push(format!("{}:{n}: {why}", letter.name.to_string_lossy()));
+                    letter.refused.push(format!("line {n}: {why}"));
                 }
                 Err(_) => {}
             }
@@ -385,7 +393,7 @@ mod tests {
             let letter = room.looked_twice().remove(0);
             assert_eq!(letter.said.len(), 1, "{wrong}");
             assert!(
-                letter.refused.len() == 1 && letter.refused[0].starts_with("a:1: "),
+                letter.refused.len() == 1 && letter.refused[0].starts_with("line 1: "),
                 "{:?}",
                 letter.refused
             );
@@ -405,6 +413,18 @@ mod tests {
         assert_eq!((letters[0].said.len(), letters[0].refused.len()), (most, 0));
         assert_eq!((letters[1].said.len(), letters[1].refused.len()), (most - 4, TOLD + 1));
         assert!(letters[1].refused[TOLD].contains("more than"), "{:?}", letters[1].refused);
+    }
+
+    #[test]
+    fn what_is_told_of_a_file_shows_neither_its_name_nor_its_words() {
+        let mut room = Room::new();
+        room.put("in-312-555-0142", "{\"from\":\"Doe 312-555-0142\",\"body\":\"x\"}");
+        symlink("in-312-555-0142", room.path("312-555-0143")).expect("linked");
+        for letter in room.looked_twice() {
+            let told = format!("{} {}", letter.alias(), letter.refused.join(" "));
+            assert!(!letter.refused.is_empty() && !told.contains("55-01") && !told.contains("Doe"), "{told}");
+        }
+        assert_eq!(room.look()[1].alias(), "01d6883a");
     }
 
     #[test]
