@@ -72,7 +72,8 @@ fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreE
     put(db, "INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4)", row)?;
     match message.sent {
         Some(sent) => {
-            put(db, "UPDATE cases SET last = max(last, ?2) WHERE id = ?1", (&message.case, sent.as_micros()))
+            let sql = "UPDATE cases SET last = max(last, ?2) WHERE id = ?1 AND closed IS NULL";
+            put(db, sql, (&message.case, sent.as_micros()))
         }
         None => Ok(()),
     }

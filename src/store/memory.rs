@@ -180,7 +180,8 @@ impl<'a> Fold<'a> {
             Event::Message(message) => {
                 self.messages.insert(&message.key, (entry.n, message));
                 if let Some(sent) = message.sent {
-                    self.case(&message.case).for_each(|case| case.last = case.last.max(sent));
+                    let open = self.case(&message.case).filter(|case| case.closed.is_none());
+                    open.for_each(|case| case.last = case.last.max(sent));
                 }
             }
             Event::ClockGap(gap) => {

@@ -203,6 +203,22 @@ proptest! {
 }
 
 #[test]
+fn a_text_that_leaves_after_its_case_closed_is_no_later_word_in_it() {
+    let room = Room::new();
+    let (mut disk, mut memory) = (room.sound(), Memory::new());
+    let story = [
+        batch(missed(1, 7, 0, MessageState::Planned)),
+        batch(closed(7, 7, 10)),
+        batch(entries(8, 40, [Event::Message(Box::new(message(7, 40, MessageState::Sent)))])),
+    ];
+    for store in [&mut disk as &mut dyn Store, &mut memory] {
+        store.commit(&story).expect("room on the disk");
+        let state = store.load().expect("a state");
+        assert_eq!((state.cases[0].last, state.cases[0].closed), (at(0), Some(at(10))));
+    }
+}
+
+#[test]
 fn a_case_that_closed_with_a_text_planned_is_kept() {
     let room = Room::new();
     let mut store = room.sound();
