@@ -1,7 +1,7 @@
 //! Lists of numbers from other programs: one number a line, or CSV (RFC 4180) with a column of them.
 //!
 //! All of a list is taken or nothing: what isn't a number is told with its line. A first row without a number names the
-//! columns.
+//! columns; where several could be meant, the list is refused.
 
 use std::fs::File;
 use std::io::Read;
@@ -22,13 +22,12 @@ pub(super) fn read(
     let named = clean(&path.display().to_string()).into_owned();
     let text = text(path).map_err(|why| vec![format!("{named}: {why}")])?;
     let rows = rows(&text).map_err(|(line, why)| vec![format!("{named}:{line}: {why}")])?;
-    let mut rows =
-        rows.into_iter().filter(|(_, cells)| cells.iter().any(|cell| !cell.trim().is_empty())).peekable();
+    let mut rows = rows.into_iter().peekable();
     let column = match rows.peek() {
-        Some((_, cells))
+        Some((line, cells))
             if cells.iter().all(|cell| read(cell).is_err()) && cells.iter().any(|cell| is_name(cell)) =>
         {
-            let column = cells.iter().position(|cell| is_name(cell)).unwrap_or(0);
+            let column = column(cells).map_err(|why| vec![format!("{named}:{line}: {}", clean(&why))])?;
             rows.next();
             column
         }
@@ -74,11 +73,28 @@ fn text(path: &Path) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// The one column of numbers that a first row names.
+fn column(cells: &[String]) -> Result<usize, String> {
+    let parties = || cells.iter().filter(|cell| RECEIVES.contains(&&*word(cell)) || word(cell) == SENDS);
+    let many: Vec<&str> = match parties().any(|cell| word(cell) == SENDS) && parties().count() > 1 {
+        true => parties().map(|cell| cell.trim()).collect(),
+        false => cells.iter().filter(|cell| is_name(cell)).map(|cell| cell.trim()).collect(),
+    };
+    if many.len() > 1 {
+        return Err(format!("whose numbers are meant: {}? leave one of these columns", many.join(", ")));
+    }
+    Ok(cells.iter().position(|cell| is_name(cell)).unwrap_or(0))
+}
+
 /// What other programs call a column of numbers.
 fn is_name(cell: &str) -> bool {
-    let word: String = cell.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_lowercase();
-    ["number", "phone", "phonenumber", "mobile", "cell", "to", "recipient", "msisdn", "telephone"]
-        .contains(&word.as_str())
+    let word = word(cell);
+    let names = ["number", "phone", "phonenumber", "mobile", "cell", "msisdn", "telephone"];
+    names.contains(&&*word) || RECEIVES.contains(&&*word)
+}
+
+fn word(cell: &str) -> String {
+    cell.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
 type Row = (u64, Vec<String>);
@@ -104,7 +120,10 @@ fn rows(text: &str) -> Result<Vec<Row>, (u64, String)> {
             (',' | ';' | '\t', None) => cells.push(std::mem::take(&mut cell)),
             ('\n', None) => {
                 cells.push(std::mem::take(&mut cell));
-                rows.push((begun, std::mem::take(&mut cells)));
+                let cells = std::mem::take(&mut cells);
+                if !is_blank(&cells) {
+                    rows.push((begun, cells));
+                }
                 begun = line;
             }
             ('\r', None) => {}
@@ -113,15 +132,29 @@ fn rows(text: &str) -> Result<Vec<Row>, (u64, String)> {
         if cells.len() > COLUMNS {
             return Err((begun, format!("more than {COLUMNS} columns")));
         }
+        // A row for each number, and one that names the columns.
+        if rows.len() > limits::IMPORTED + 1 {
+            let most = limits::IMPORTED;
+            return Err((begun, format!("more than {most} rows; cut the list in pieces")));
+        }
     }
     if let Some(line) = quoted {
         return Err((line, "a quotation mark opens here and isn't closed".to_owned()));
     }
     cells.push(cell);
-    rows.push((begun, cells));
+    if !is_blank(&cells) {
+        rows.push((begun, cells));
+    }
     Ok(rows)
 }
 
+fn is_blank(cells: &[String]) -> bool {
+    cells.iter().all(|cell| cell.trim().is_empty())
+}
+
+/// Columns of those who were written to, and of those who wrote.
+const RECEIVES: [&str; 2] = ["to", "recipient"];
+const SENDS: &str = "from";
 const MOST: u64 = 16 << 20;
 const COLUMNS: usize = 1_000;
 const TOLD: usize = 5;
@@ -172,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_which_several_columns_may_be_meant_is_refused() {
+        for header in ["From,To", "to;from", "from,body,recipient", "Phone,Mobile", "number,to"] {
+            let told = of(format!("{header}\n3125550142,3125550143,3125550144\n")).expect_err(header);
+            assert!(told[0].starts_with("list.csv:1: whose numbers are meant: "), "{told:?}");
+        }
+        assert_eq!(of("to,body\n3125550142,STOP\n"), Ok(vec!["+13125550142".to_owned()]));
+        assert_eq!(of("from,phone\nweb,3125550142\n"), Ok(vec!["+13125550142".to_owned()]));
+    }
+
+    #[test]
     fn what_is_hostile_is_refused_in_a_line() {
         assert_eq!(
             of("3125550142\n\"3125550143\n").expect_err("open"),
@@ -182,5 +225,6 @@ mod tests {
         let told = of("\u{1b}[31m\n").expect_err("control");
         assert!(!told[0].contains('\u{1b}'), "{told:?}");
         assert!(of("3125550142\n".repeat(limits::IMPORTED + 1)).expect_err("long")[0].contains("more than"));
+        assert!(of("x\n".repeat(limits::IMPORTED * 2)).expect_err("long")[0].contains("rows"));
     }
 }
