@@ -7,7 +7,7 @@
 //! | jumped while nothing ran, in the same run of the machine | told as a jump at the start |
 //! | is behind what was written, or was set soon after the machine started | told as a jump after which nobody knows how much time has passed |
 //!
-//! How far the wall is from the other clock is kept in the store. Sleep is no jump: both clocks count it.
+//! How far the wall is from the other clock is kept in the store, and whether it is in doubt. Sleep is no jump: both clocks count it.
 
 use std::sync::Arc;
 
@@ -28,10 +28,17 @@ pub struct Pace {
     gap: Option<ClockGap>,
     /// The last jump, and when the other clock said so.
     jumped: Option<(Span, Span)>,
-    /// What is kept of the offset.
-    kept: Option<Span>,
-    /// What the store knows is of another run of the machine.
-    booted: bool,
+    /// What is kept of the offset, and of the doubt.
+    kept: Option<Kept>,
+    /// The machine has just started, and its clock may have been wrong from the start.
+    doubted: bool,
+}
+
+/// What the store knows of the run of the machine it was written in.
+#[derive(Clone, Copy)]
+struct Kept {
+    offset: Span,
+    doubted: bool,
 }
 
 impl Pace {
@@ -42,10 +49,10 @@ impl Pace {
         let boot = clock.boot();
         let offset = wall.since(Timestamp::from_micros(running.as_micros()));
         let kept = state.meta.get(KEPT).and_then(|kept| parse(kept, boot.as_deref()));
-        let booted = state.last_at.is_some() && kept.is_none();
+        let booted = state.last_at.is_some() && kept.is_none_or(|kept| kept.doubted);
         let behind = state.last_at.map(|last| wall.since(last)).filter(|by| *by < minus(SLEW));
         let by = match kept {
-            Some(kept) => Some(span(offset, kept)).filter(|by| is_jump(*by)),
+            Some(kept) => Some(span(offset, kept.offset)).filter(|by| is_jump(*by)),
             None => behind,
         };
         if booted && running < SETTLED {
@@ -53,8 +60,9 @@ impl Pace {
             state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
         }
         let gap = by.map(|by| ClockGap { by_us: by.as_micros(), unsure: booted });
+        let doubted = booted && running < DOUBTFUL;
         let began = by.map_or(wall, |by| wall - by);
-        let pace = Pace { clock, boot, last: wall, offset, gap, jumped: None, kept: None, booted };
+        let pace = Pace { clock, boot, last: wall, offset, gap, jumped: None, kept: None, doubted };
         (pace, began)
     }
 
@@ -63,6 +71,7 @@ impl Pace {
         let (wall, running) = read(&*self.clock);
         let by = wall.since(Timestamp::from_micros(running.as_micros()) + self.offset);
         self.offset = self.offset + by;
+        self.doubted &= running < DOUBTFUL;
         if is_jump(by) {
             self.jump(by, running);
             self.last = wall;
@@ -90,21 +99,24 @@ impl Pace {
 
     /// What the store must keep, if that is something else than before.
     pub fn unkept(&mut self) -> Option<(String, String)> {
-        let same = |kept: Span| !is_jump(span(self.offset, kept) + span(self.offset, kept));
+        let same = |kept: Kept| {
+            let by = span(self.offset, kept.offset);
+            kept.doubted == self.doubted && !is_jump(by + by)
+        };
         if self.gap.is_some() || self.kept.is_some_and(same) {
             return None;
         }
-        self.kept = Some(self.offset);
+        self.kept = Some(Kept { offset: self.offset, doubted: self.doubted });
         let boot = self.boot.as_deref()?;
-        Some((KEPT.to_owned(), format!("{boot} {}", self.offset.as_micros())))
+        let doubted = if self.doubted { UNSURE } else { "" };
+        Some((KEPT.to_owned(), format!("{boot} {}{doubted}", self.offset.as_micros())))
     }
 
     fn jump(&mut self, by: Span, running: Span) {
         let before = self.gap.take();
-        let unsure = self.booted && running < DOUBTFUL;
         self.gap = Some(ClockGap {
             by_us: before.map_or(0, |gap| gap.by_us).saturating_add(by.as_micros()),
-            unsure: unsure || before.is_some_and(|gap| gap.unsure),
+            unsure: self.doubted || before.is_some_and(|gap| gap.unsure),
         });
         self.jumped = Some((by, running));
         let (way, secs) = if by < Span::ZERO { ("back", -by.as_secs()) } else { ("forward", by.as_secs()) };
@@ -125,10 +137,11 @@ fn read(clock: &dyn Clock) -> (Timestamp, Span) {
     (clock.now(), clock.boottime())
 }
 
-fn parse(kept: &str, boot: Option<&str>) -> Option<Span> {
-    let (of, offset) = kept.split_once(' ')?;
-    let same = boot == Some(of);
-    offset.parse().ok().filter(|_| same).map(Span::from_micros)
+fn parse(kept: &str, boot: Option<&str>) -> Option<Kept> {
+    let (of, rest) = kept.split_once(' ')?;
+    let (offset, doubted) = rest.strip_suffix(UNSURE).map_or((rest, false), |offset| (offset, true));
+    let offset = offset.parse().ok().filter(|_| boot == Some(of)).map(Span::from_micros)?;
+    Some(Kept { offset, doubted })
 }
 
 fn span(later: Span, earlier: Span) -> Span {
@@ -147,8 +160,9 @@ fn distance(one: Timestamp, other: Timestamp) -> u64 {
     one.since(other).as_micros().unsigned_abs()
 }
 
-/// The row of the store that keeps the offset: which run of the machine, and microseconds.
+/// The row of the store that keeps the offset: which run of the machine, microseconds, and whether they are in doubt.
 const KEPT: &str = "clock.offset";
+const UNSURE: &str = " unsure";
 /// A clock that is put right little by little is off by less.
 const SLEW: Span = Span::from_secs(1);
 /// Packets that were stamped before a jump come no later after it.
@@ -255,6 +269,32 @@ mod tests {
         let (mut pace, began) = pace(&clock, &mut state);
         assert_eq!((began, pace.take_gap()), (start() + Span::from_secs(60), gap(minus(HOUR), false)));
         assert_eq!((pace.now(), state.settles()), (start() + Span::from_secs(60) - HOUR, None));
+    }
+
+    #[test]
+    fn the_doubt_of_a_clock_outlives_another_start_in_the_same_hour() {
+        let clock = Arc::new(HandClock::at(start()));
+        let mut state = State { last_at: Some(start()), ..State::default() };
+        clock.restart(start() - HOUR);
+        clock.pass(Span::from_secs(20));
+        let (mut first, _) = pace(&clock, &mut state);
+        first.take_gap();
+        state.meta = first.unkept().into_iter().collect();
+        clock.pass(Span::from_secs(10));
+        let (mut second, _) = pace(&clock, &mut state);
+        assert_eq!(second.take_gap(), None, "it was told");
+        assert_eq!(state.settles(), Some(start() - HOUR + SETTLED));
+        state.meta = second.unkept().into_iter().collect();
+        clock.set(clock.now() + HOUR);
+        second.now();
+        assert_eq!(second.take_gap(), gap(HOUR, true));
+        clock.pass(HOUR);
+        second.now();
+        state.meta = second.unkept().into_iter().collect();
+        let (mut third, _) = pace(&clock, &mut state);
+        clock.set(clock.now() + HOUR);
+        third.now();
+        assert_eq!(third.take_gap(), gap(HOUR, false));
     }
 
     #[test]
