@@ -217,6 +217,7 @@ impl Office {
 
     fn follow(&mut self) {
         if let Some(gap) = self.pace.take_gap() {
+            self.retention.put_off();
             self.give(self.engine.now(), Input::ClockGap(gap));
             self.drain();
         }

@@ -1,7 +1,8 @@
 //! Deletes what is older than the site keeps, in pieces, by the store's own thread and between what it commits.
 //!
-//! An hour after the start for the first time, then each hour: by then a clock that was wrong is set. What is open or owed
-//! stays, however old. A replay never comes here.
+//! An hour after the start for the first time, then each hour: by then a clock that was wrong is set. For a day after a
+//! step of the clock nothing is: it may have been a mistake. What is open or owed stays, however old. A replay never
+//! comes here.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -17,6 +18,8 @@ pub struct Retention {
     clock: Arc<dyn Clock>,
     keep: Option<Span>,
     due: Span,
+    /// Nothing is deleted before this.
+    doubted: Span,
     asked: Option<Receiver<Result<Retained, StoreError>>>,
     /// Entries deleted since the last look.
     gone: u64,
@@ -26,12 +29,17 @@ impl Retention {
     /// Nothing is deleted where `keep` is none.
     pub fn new(clock: Arc<dyn Clock>, keep: Option<Span>) -> Retention {
         let due = clock.boottime() + EACH;
-        Retention { clock, keep, due, asked: None, gone: 0 }
+        Retention { clock, keep, due, doubted: due, asked: None, gone: 0 }
     }
 
     /// Goes on with another configuration.
     pub fn reconfigure(&mut self, keep: Option<Span>) {
         self.keep = keep;
+    }
+
+    /// Is told of a step of the clock.
+    pub fn put_off(&mut self) {
+        self.doubted = self.clock.boottime() + DAY;
     }
 
     /// Is told in every turn of the loop in which nothing came; true if the store changes by it.
@@ -45,7 +53,7 @@ impl Retention {
             }
             None => {}
         }
-        let Some(keep) = self.keep.filter(|_| running >= self.due) else { return false };
+        let Some(keep) = self.keep.filter(|_| running >= self.due.max(self.doubted)) else { return false };
         let before = now - keep;
         self.asked = Some(writer.ask(move |store| store.retain(before)));
         true
@@ -73,6 +81,7 @@ impl Retention {
 }
 
 const EACH: Span = Span::from_secs(3_600);
+const DAY: Span = Span::from_secs(86_400);
 /// Commits have the disk for so long between two pieces.
 const BREATH: Span = Span::from_secs(1);
 
@@ -119,6 +128,10 @@ mod tests {
         let mut retention = Retention::new(clock.clone(), Some(Span::from_secs(10 * 86_400)));
         assert!(!retention.turn(start, &writer));
         clock.pass(EACH);
+        retention.put_off();
+        clock.pass(Span::from_secs(86_399));
+        assert!(!retention.turn(start, &writer), "the clock was set a day ago");
+        clock.pass(Span::from_secs(1));
         assert!(retention.turn(start, &writer));
         wait(&mut retention, start, &writer);
         let reader = Reader::open(&place.path).expect("a store");

@@ -7,8 +7,9 @@
 //!
 //! A new tape begins with what the store kept, so the engine begins anew from that, too: what it does from then on
 //! follows from the tape alone. One that is as old as tapes are kept ends, whatever goes on, and is deleted with the next
-//! look at the folder, each hour. Where a number is to be forgotten, the tape ends and is deleted: nobody looks for numbers in
-//! packets. Another configuration is noted with its files. Without `[tape]` nothing of this happens.
+//! look at the folder, each hour, but for a day after a step of the clock, which may be a mistake. Where a number is to
+//! be forgotten, the tape ends and is deleted: nobody looks for numbers in packets. Another configuration is noted with
+//! its files. Without `[tape]` nothing of this happens.
 
 use tracing::{info, warn};
 
@@ -29,6 +30,8 @@ pub struct Tape {
     at: Timestamp,
     /// When old tapes were looked for.
     cleared: Timestamp,
+    /// Until then no tape is called old: the clock was set.
+    doubted: Timestamp,
 }
 
 struct Plan {
@@ -60,7 +63,7 @@ impl Tape {
             keep: taping.keep,
         };
         let never = Timestamp::default();
-        Tape { plan: taping.map(plan), on: None, since: never, at: never, cleared: never }
+        Tape { plan: taping.map(plan), on: None, since: never, at: never, cleared: never, doubted: never }
     }
 
     /// Begins a tape with what an engine is about to begin with. Where that fails, it is told, and nothing else.
@@ -68,7 +71,7 @@ impl Tape {
         let Some(plan) = &self.plan else { return };
         (self.since, self.at, self.cleared) = (at, at, at);
         let begin = Begin { files: &plan.files, taps: &plan.taps, state, seed: plan.seed, at };
-        match Recorder::start(plan.shelf.clone(), at) {
+        match Recorder::start(plan.shelf.clone(), at, self.aged(at)) {
             Ok(recorder) => self.on = Some(On { encoder: Encoder::begin(&begin), recorder }),
             Err(error) => warn!("no tape: {error}"),
         }
@@ -87,8 +90,11 @@ impl Tape {
         if matches!(input, Input::Operator(Operator::Erase(_))) {
             self.discard(at.max(engine.now()));
         }
-        let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
         let taken = at.max(engine.now());
+        if let Input::ClockGap(gap) = &input {
+            self.doubted = taken + gap.by() + DAY;
+        }
+        let Some(On { encoder, .. }) = &mut self.on else { return engine.handle(at, input) };
         self.at = taken;
         let mut whole = true;
         match input {
@@ -144,7 +150,12 @@ impl Tape {
             self.break_off("it is as old as tapes are kept");
         }
         self.cleared = now;
-        shelf.clear_aside(now);
+        shelf.clear_aside(self.aged(now));
+    }
+
+    /// By which time tapes are old.
+    fn aged(&self, now: Timestamp) -> Timestamp {
+        if now < self.doubted { Timestamp::default() } else { now }
     }
 
     /// An entry that the inputs so far made.

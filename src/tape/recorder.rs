@@ -51,18 +51,18 @@ struct Shared {
 }
 
 impl Recorder {
-    /// Starts the thread; the tape is named for `at`.
+    /// Starts the thread; the tape is named for `at`, and others are as old as they are at `aged`.
     ///
     /// # Errors
     /// The system has no threads left.
-    pub fn start(shelf: Shelf, at: Timestamp) -> io::Result<Recorder> {
+    pub fn start(shelf: Shelf, at: Timestamp, aged: Timestamp) -> io::Result<Recorder> {
         let (to, from) = mpsc::channel();
         let (end, ended) = mpsc::channel();
         let shared = Arc::new(Shared::default());
         let most = shelf.most_of_one();
         let told = shared.clone();
         let run = move || {
-            if let Err(error) = write(&shelf, at, &from, &told) {
+            if let Err(error) = write(&shelf, (at, aged), &from, &told) {
                 told.failed.store(true, Ordering::Relaxed);
                 error!("the tape can't be written: {error}; this run goes on without");
             }
@@ -109,10 +109,15 @@ impl Recorder {
     }
 }
 
-fn write(shelf: &Shelf, at: Timestamp, from: &Receiver<Ready>, shared: &Shared) -> io::Result<()> {
+fn write(
+    shelf: &Shelf,
+    (at, aged): (Timestamp, Timestamp),
+    from: &Receiver<Ready>,
+    shared: &Shared,
+) -> io::Result<()> {
     let Files { folder, mut lines, mut packets } = shelf.begin(at)?;
     info!("taped to {}", folder.display());
-    shelf.clear_and_tell(at);
+    shelf.clear_and_tell(aged);
     while let Ok(ready) = from.recv() {
         // A line never points to a packet that isn't there.
         packets.write_all(&ready.packets)?;
@@ -147,8 +152,8 @@ mod tests {
     #[test]
     fn what_is_given_is_on_the_disk_when_it_has_ended() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut recorder =
-            Recorder::start(shelf(folder.path()), Timestamp::from_parts(0, 0)).expect("starts");
+        let mut recorder = Recorder::start(shelf(folder.path()), Timestamp::default(), Timestamp::default())
+            .expect("starts");
         recorder.give(ready("a", "1"));
         recorder.give(ready("bc", ""));
         assert_eq!(recorder.standing(), Standing::Fine);
@@ -168,7 +173,8 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").expect("writes");
         let mut recorder =
-            Recorder::start(shelf(&file.join("tape")), Timestamp::from_parts(0, 0)).expect("starts");
+            Recorder::start(shelf(&file.join("tape")), Timestamp::default(), Timestamp::default())
+                .expect("starts");
         // The thread has ended when the channel is closed.
         assert!(recorder.ended.recv().is_err());
         assert_eq!(recorder.standing(), Standing::Failed);

@@ -312,6 +312,9 @@ fn steps_of_the_clock_are_on_the_tape() {
     desk.pass(Span::from_secs(600));
     assert!(desk.texts().contains(&MessageState::Accepted));
     desk.give(Input::ClockGap(ClockGap { by_us: 1_000_000_000, unsure: true }));
+    let now = desk.engine.now();
+    assert_eq!(desk.tape.aged(now + DAY), now + DAY);
+    assert_eq!(desk.tape.aged(now + DAY - Span::from_secs(1)), Timestamp::default(), "nothing is old");
     desk.compare("set and set again");
 }
 
