@@ -25,16 +25,21 @@ fn calls(reader: &Reader, now: Timestamp) -> Result<Vec<CallRecord>, StoreError>
         let mut page = reader.entries(from, usize::try_from(end - from).unwrap_or(PAGE))?;
         let is_old = page.first().is_none_or(|entry| now.since(entry.at) > WEEK);
         page.reverse();
-        calls.extend(page.into_iter().filter_map(|entry| match entry.event {
-            Event::Call(call) if now.since(call.at) <= WEEK => Some(CallRecord::clone(&call)),
-            _ => None,
-        }));
+        calls.extend(page.into_iter().filter_map(|entry| of_the_office(entry.event, now)));
         if is_old || from == 1 {
             break;
         }
         end = from;
     }
     Ok(calls)
+}
+
+/// A call of the last week; what is rejected, as scanners are, tells nothing of an office.
+fn of_the_office(event: Event, now: Timestamp) -> Option<CallRecord> {
+    match event {
+        Event::Call(call) if call.outcome != Outcome::Rejected && now.since(call.at) <= WEEK => Some(*call),
+        _ => None,
+    }
 }
 
 fn judged(settings: &Settings, calls: &[CallRecord], now: Timestamp) -> Vec<Finding> {
@@ -264,6 +269,19 @@ mod tests {
         let all = judged(&settings(), &calls, moment("2026-11-20T15:00:00-06:00"));
         assert_eq!(all[2].says, "6 of 6 calls in hours of business were answered, and 1 of 2 outside them");
         assert!(all[1].says.contains("192.168.10.5 (PBX, 8)"), "{}", all[1].says);
+    }
+
+    #[test]
+    fn what_scanners_try_is_no_call_of_the_office() {
+        let now = moment("2026-11-20T15:00:00-06:00");
+        let counts = |outcome, at| {
+            let call = heard("caller-cancels", at, 1).remove(0);
+            of_the_office(Event::Call(Box::new(CallRecord { outcome, ..call })), now).is_some()
+        };
+        let (today, last_week) = ("2026-11-20T14:00:00-06:00", "2026-11-12T14:00:00-06:00");
+        assert!(counts(Outcome::Abandoned, today));
+        assert!(!counts(Outcome::Rejected, today), "it would hide that calls no longer come");
+        assert!(!counts(Outcome::Abandoned, last_week));
     }
 
     #[test]
