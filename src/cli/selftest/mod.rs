@@ -17,7 +17,7 @@ use super::doctor::{self, Finding, State};
 use super::run::{place, seed};
 use super::{DoctorArgs, finish};
 use crate::clock::{Clock, SystemClock};
-use crate::config;
+use crate::config::{self, Refused};
 use crate::daemon::command::Command;
 use crate::daemon::control;
 use crate::settings::TapKind;
@@ -91,8 +91,12 @@ fn begun(tapped: Tapped) -> Result<(Call, Office), String> {
 /// A daemon that taps `lo` itself would take the call for one of the site's.
 fn heard_by_the_site(config: Option<&Path>) -> Result<String, String> {
     let path = config.unwrap_or(Path::new(config::DEFAULT_PATH));
-    let Ok(loaded) = config::load(path) else {
-        return Ok("no configuration of a site is read, and none is needed".to_owned());
+    let loaded = match config::load(path) {
+        Ok(loaded) => loaded,
+        Err(_) if path.try_exists().is_ok_and(|is_there| !is_there) => {
+            return Ok("there is no configuration of a site, and none is needed".to_owned());
+        }
+        Err(refused) => return Err(cant_tell(refused)),
     };
     let settings = &loaded.settings;
     let runs =
@@ -108,6 +112,20 @@ fn heard_by_the_site(config: Option<&Path>) -> Result<String, String> {
         (true, false) => Ok("the daemon that runs doesn't hear lo, and has no part in this".to_owned()),
         (false, _) => Ok("no daemon runs; none is needed".to_owned()),
     }
+}
+
+/// A daemon may run all the same, with what the file said before.
+fn cant_tell(refused: Refused) -> String {
+    let (why, mend) = match refused {
+        Refused::Unreadable(why) => (why, "sudo ringback selftest reads it"),
+        Refused::Wrong(problems) => {
+            let first = problems.iter().find(|problem| !problem.warning);
+            (first.map(ToString::to_string).unwrap_or_default(), "mend the file; ringback check tells all")
+        }
+    };
+    format!(
+        "{why}: so nobody knows whether the site's daemon taps lo and would take this call for its own; {mend}"
+    )
 }
 
 /// Asks again and again until it is so, or so much time has passed.
@@ -129,3 +147,21 @@ const OFTEN: Duration = Duration::from_millis(20);
 const LISTENS: Span = Span::from_secs(10);
 const SEES: Span = Span::from_secs(5);
 const SENDS: Span = Span::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_is_there_and_cannot_be_read_stops_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ringback.toml");
+        assert!(heard_by_the_site(Some(&path)).is_ok());
+        std::fs::write(&path, "schema = 1\n[[tap]]\ntype = \"interface\"\n").expect("written");
+        let why = heard_by_the_site(Some(&path)).expect_err("nobody knows");
+        assert!(why.contains("whether the site's daemon taps lo") && why.contains("mend the file"), "{why}");
+        assert_eq!(why.lines().count(), 1, "{why}");
+        let why = heard_by_the_site(Some(folder.path())).expect_err("a folder is no file");
+        assert!(why.contains("sudo ringback selftest"), "{why}");
+    }
+}
