@@ -1,8 +1,8 @@
 //! `ringback selftest`: a call over the loopback, through an engine of its own, to the outbox of a file gateway.
 //!
-//! Everything is in a temporary folder: no store, gateway or number of the site has a part in it. The interface `lo` is
-//! tapped where this user may capture; else the call reaches the engine as HEP. Each stage is told as it is passed; the
-//! first that isn't ends it.
+//! Everything is in a temporary folder, which goes at the end, also at SIGTERM or SIGINT: no store, gateway or number of
+//! the site has a part in it. The interface `lo` is tapped where this user may capture; else the call reaches the engine
+//! as HEP. Each stage is told as it is passed; the first that isn't ends it.
 
 mod call;
 mod office;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::doctor::{self, Finding, State};
-use super::run::{place, seed};
+use super::run::{place, seed, stop_signals};
 use super::{DoctorArgs, finish};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Refused};
@@ -84,7 +84,8 @@ fn stages(args: &DoctorArgs, tapped: Tapped, tell: &mut Tell<'_>) -> Result<(), 
 fn begun(tapped: Tapped) -> Result<(Call, Office), String> {
     let seed = seed().map_err(|error| format!("/dev/urandom: {error}"))?;
     let call = Call::new(seed)?;
-    let office = Office::open(tapped, &call, seed)?;
+    let stop = stop_signals().map_err(|error| error.to_string())?;
+    let office = Office::open(tapped, &call, seed, stop)?;
     Ok((call, office))
 }
 

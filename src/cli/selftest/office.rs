@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -48,8 +48,8 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// Starts it, for a call whose ports it doesn't take.
-    pub fn open(tapped: Tapped, call: &Call, seed: u64) -> Result<Office, String> {
+    /// Starts it, for a call whose ports it doesn't take. It ends early once `stop` is set.
+    pub fn open(tapped: Tapped, call: &Call, seed: u64, stop: Arc<AtomicBool>) -> Result<Office, String> {
         let folder = Folder::make(seed)?;
         let hep = match tapped {
             Tapped::Loopback => None,
@@ -58,7 +58,7 @@ impl Office {
         let path = folder.0.join("ringback.toml");
         fs::write(&path, rules(hep, call)?).map_err(|error| format!("{}: {error}", path.display()))?;
         let loaded = config::load(&path).map_err(|refused| refused.to_string())?;
-        let (stop, settings) = (Arc::<AtomicBool>::default(), loaded.settings);
+        let settings = loaded.settings;
         let place = Place::new(folder.0.join("ringback.db"));
         let socket = control::socket(&settings, &place);
         let run = Run {
@@ -86,8 +86,11 @@ impl Office {
         let mut last = None;
         let is_there = until(patience, || {
             last = self.figure(name);
-            last.is_some_and(|count| count >= least)
+            self.stop.load(Ordering::Relaxed) || last.is_some_and(|count| count >= least)
         });
+        if self.stop.load(Ordering::Relaxed) {
+            return Err("it was told to stop".to_owned());
+        }
         match (is_there, last) {
             (true, _) => Ok(()),
             (false, Some(count)) => Err(format!(
@@ -122,14 +125,16 @@ impl Office {
         }
     }
 
-    /// Stops it.
+    /// Stops it, and deletes its folder.
     pub fn close(mut self) -> Result<String, String> {
         self.stop.store(true, Ordering::Relaxed);
         if !until(STOPS, || self.daemon.as_ref().is_none_or(JoinHandle::is_finished)) {
             return Err(format!("it doesn't stop within {} s", STOPS.as_secs()));
         }
         match self.daemon.take().map(JoinHandle::join) {
-            Some(Ok(Ok(()))) => Ok("it stopped when told to; nothing of it is left".to_owned()),
+            Some(Ok(Ok(()))) => {
+                self.folder.delete().map(|()| "it stopped when told to; nothing of it is left".to_owned())
+            }
             Some(Ok(Err(stopped))) => Err(stopped.to_string()),
             _ => Err("it broke down; please report it".to_owned()),
         }
@@ -155,12 +160,17 @@ impl Folder {
         })?;
         Ok(Folder(path))
     }
+
+    fn delete(&self) -> Result<(), String> {
+        let path = self.0.display();
+        fs::remove_dir_all(&self.0).map_err(|error| format!("{path}: {error}; delete it yourself"))
+    }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What can't be deleted is temporary all the same.
-        let _ = fs::remove_dir_all::<&Path>(&self.0);
+        // What can't be deleted, or is, is temporary all the same.
+        let _ = self.delete();
     }
 }
 
@@ -215,3 +225,31 @@ template = "ack"
 }
 
 const STOPS: Span = Span::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_told_to_stop_leaves_nothing() {
+        let (seed, stop) = (u64::from(std::process::id()), Arc::<AtomicBool>::default());
+        let call = Call::new(seed).expect("two sockets");
+        let office = Office::open(Tapped::Hep, &call, seed, stop.clone()).expect("it starts");
+        let folder = office.folder.0.clone();
+        assert!(folder.exists());
+        stop.store(true, Ordering::Relaxed);
+        let begun = std::time::Instant::now();
+        let told = office.reaches(Span::from_secs(600), "tap_up", 2);
+        assert_eq!(told, Err("it was told to stop".to_owned()));
+        assert!(begun.elapsed().as_secs() < 300, "it waited for a call that can't come");
+        drop(office);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_deleted_is_told() {
+        let folder = Folder::make(u64::MAX - u64::from(std::process::id())).expect("a folder");
+        assert_eq!(folder.delete(), Ok(()));
+        assert!(folder.delete().expect_err("it is gone").ends_with("delete it yourself"));
+    }
+}
