@@ -113,6 +113,11 @@ impl Problems {
         self.excused.contains(&(table, key.to_owned()))
     }
 
+    /// Whether anything of the table at `table` has been complained about.
+    pub fn has_excused(&self, table: Spot) -> bool {
+        self.excused.iter().any(|(excused, _)| *excused == table)
+    }
+
     /// `path:line` of a spot, for a message about another.
     pub fn place(&self, spot: Spot) -> String {
         format!("{}:{}", self.source(spot.file).path.display(), self.line(spot))

@@ -1,5 +1,7 @@
 //! A `[[test]]` table with its places to a `Trial`.
 
+use std::collections::BTreeMap;
+
 use toml::Spanned;
 
 use super::super::file::{self, Listed, Text};
@@ -20,7 +22,11 @@ impl Reading<'_> {
             self.made(&here, call.into_inner().0)
         });
         let expect = self.needed(here, "expect", test.expect, "{ sends = [\"ack\"] }");
-        let expect = expect.map(|expect| self.wishes(expect)).unwrap_or_default();
+        let expect = expect.map(|expect| {
+            self.not_empty(&expect);
+            self.wishes(expect)
+        });
+        let expect = expect.unwrap_or_default();
         let (Some(name), Some(call)) = (name, call) else { return };
         let given = test.given.unwrap_or_default();
         let mut given = self.meanings("given", &given, |text| {
@@ -45,6 +51,15 @@ impl Reading<'_> {
         let outcome = self.optional("outcome", outcome, given::outcome);
         let lasts = self.optional("lasts", call.lasts, value::span).unwrap_or(given::LASTS);
         Some(Made { from: from?, to: to?, at: at?, outcome: outcome?, lasts })
+    }
+
+    /// A test that asks for nothing would pass whatever the rules do.
+    fn not_empty(&mut self, expect: &Spanned<file::Table<file::Expect>>) {
+        let spot = self.spot(expect);
+        if is_empty(&expect.get_ref().0) && !self.problems.has_excused(spot) {
+            let text = "`expect` asks for nothing; write what the call is to cause, as expect = { sends = [\"ack\"] }";
+            self.problems.error(spot, text);
+        }
     }
 
     fn wishes(&mut self, expect: Spanned<file::Table<file::Expect>>) -> Vec<(Place, Wish)> {
@@ -89,6 +104,13 @@ impl Reading<'_> {
         let path = self.problems.source(spot.file).path.display().to_string();
         Place { path, line: self.problems.line(spot) }
     }
+}
+
+fn is_empty(expect: &file::Expect) -> bool {
+    let file::Expect { class, state, owner, sends, skipped, tasks, review, reason } = expect;
+    [class, state, owner, review, reason].into_iter().all(Option::is_none)
+        && [sends, tasks].into_iter().all(Option::is_none)
+        && skipped.as_ref().is_none_or(BTreeMap::is_empty)
 }
 
 fn one_of(text: &str, words: &[&str]) -> Result<String, Wrong> {

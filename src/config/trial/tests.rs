@@ -81,30 +81,32 @@ fn what_is_no_test_is_told_at_its_line() {
         ("[[test]]\nname = \"a\"\nexpect = { sends = [] }\n", "1: [[test]] has no `call`; write call = {"),
         (&test("\"someone missed at noon\"", NIGHT, "sends = []"), "3: `given`: "),
         (
-            &test("\"+13125550142 missed at noon\"", NIGHT, ""),
+            &test("\"+13125550142 missed at noon\"", NIGHT, "sends = []"),
             "3: `given`: `noon` is not a time with its offset",
         ),
         (
-            &test("\"+13125550142 missed at 2027-01-01T00:00:00Z\"", NIGHT, ""),
+            &test("\"+13125550142 missed at 2027-01-01T00:00:00Z\"", NIGHT, "sends = []"),
             "is not before the test's call",
         ),
         (
-            &test("\"+13125550142 replied \\\"yes\\\" at 2026-01-01T00:00:00Z\"", NIGHT, ""),
+            &test("\"+13125550142 replied \\\"yes\\\" at 2026-01-01T00:00:00Z\"", NIGHT, "sends = []"),
             "not understood yet",
         ),
-        (&test("\"+13125550142 in book\"", NIGHT, ""), "3: `given`: `in` is not understood yet"),
+        (&test("\"+13125550142 in book\"", NIGHT, "sends = []"), "3: `given`: `in` is not understood yet"),
         (
-            &test("", "at = \"2026-11-20T21:14:00-06:00\", outcome = \"mised\"", ""),
+            &test("", "at = \"2026-11-20T21:14:00-06:00\", outcome = \"mised\"", "sends = []"),
             "4: `outcome`: it can't be `mised`",
         ),
         (
-            &test("", &format!("{NIGHT}, voicemail_says = \"hi\""), ""),
+            &test("", &format!("{NIGHT}, voicemail_says = \"hi\""), "sends = []"),
             "4: `voicemail_says` in [test.call] is not understood yet",
         ),
         (&test("", NIGHT, "sends = [], reason = \"absorbt\""), "5: `reason`: it can't be `absorbt`"),
+        (&test("", NIGHT, ""), "5: `expect` asks for nothing"),
+        (&test("", NIGHT, "skipped = {}"), "5: `expect` asks for nothing"),
         (&test("", NIGHT, "clas = \"lead\""), "5: unknown key `clas`"),
         (
-            &format!("{}reply = \"2m:yes\"\n", test("", NIGHT, "")),
+            &format!("{}reply = \"2m:yes\"\n", test("", NIGHT, "sends = []")),
             "6: `reply` in [[test]] is not understood yet",
         ),
     ] {
