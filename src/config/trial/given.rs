@@ -3,19 +3,19 @@
 use super::super::value::{self, Wrong};
 use super::{Given, Made};
 use crate::event::Outcome;
-use crate::phone::{Number, Party};
+use crate::phone::Party;
 use crate::time::{Span, Timestamp};
 
 /// `NUMBER missed|answered|called_back|stopped [to DID] at TIME`; `to` is who is called where it doesn't say.
-pub(super) fn fact(text: &str, to: &Party) -> Result<Given, Wrong> {
+pub(super) fn fact(text: &str, to: &str) -> Result<Given, Wrong> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [number, verb, rest @ ..] = words.as_slice() else { return Err(form(text)) };
     if ["replied", "in"].contains(verb) {
         return Err(format!("`{verb}` is not understood yet by this version; remove this fact"));
     }
     let (to, time) = match rest {
-        ["to", did, "at", time] => (party(did)?, time),
-        ["at", time] => (to.clone(), time),
+        ["to", did, "at", time] => (value::text(did)?, time),
+        ["at", time] => (to.to_owned(), time),
         _ => return Err(form(text)),
     };
     let (from, at) = (value::number(number).map(Party::Number)?, moment(time)?);
@@ -42,13 +42,6 @@ pub(super) fn caller(text: &str) -> Result<Option<Party>, Wrong> {
         "withheld" => Ok(None),
         text => value::number(text).map(|number| Some(Party::Number(number))),
     }
-}
-
-/// Who is called: a number, or a user part as the trunk sends it.
-pub(super) fn party(text: &str) -> Result<Party, Wrong> {
-    let text = value::text(text)?;
-    let number = text.strip_prefix('+').and_then(Number::parse);
-    Ok(number.map_or_else(|| Party::Digits(text.into()), Party::Number))
 }
 
 /// A time with its offset.

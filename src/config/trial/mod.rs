@@ -49,7 +49,8 @@ enum Given {
 struct Made {
     /// None: the number is withheld.
     from: Option<Party>,
-    to: Party,
+    /// As the trunk sends it.
+    to: String,
     at: Timestamp,
     outcome: Outcome,
     /// Ringing if nobody answered, talk if somebody did.

@@ -44,7 +44,7 @@ impl Reading<'_> {
         let from = self.needed(here, "from", call.from, "\"+13125550142\"");
         let from = self.optional("from", from, given::caller);
         let to = self.needed(here, "to", call.to, "\"+13125550100\"");
-        let to = self.optional("to", to, given::party);
+        let to = self.optional("to", to, value::text);
         let at = self.needed(here, "at", call.at, "\"2026-11-20T21:14:00-06:00\"");
         let at = self.optional("at", at, given::moment);
         let outcome = self.needed(here, "outcome", call.outcome, "\"no_answer\"");

@@ -10,7 +10,7 @@ use crate::event::{
 };
 use crate::outreach::Followup;
 use crate::outreach::followup::Events;
-use crate::phone::Party;
+use crate::phone::{Dialplan, Party};
 use crate::settings::Settings;
 use crate::time::{Span, Timestamp};
 
@@ -27,17 +27,19 @@ pub(super) struct Caused {
 /// Plays a test.
 pub(super) fn caused(trial: &Trial, settings: &Settings) -> Caused {
     let settings = Settings { unverified: None, ..settings.clone() };
+    let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
+    let plan = Dialplan::new(&settings.pbx.numbers, country.map(String::as_str));
     let mut office = Office { followup: Followup::new(&settings), said: Events::new() };
     let mut calls: Vec<CallSeen> = Vec::new();
     let mut stopped = Vec::new();
     for (n, given) in (2..).zip(&trial.given) {
         match given {
-            Given::Called(made) => calls.extend(phases(made, n, &settings)),
-            Given::CalledBack(party, at) => calls.extend(called_back((party, *at), trial, n)),
+            Given::Called(made) => calls.extend(phases(made, n, (&settings, &plan))),
+            Given::CalledBack(party, at) => calls.extend(called_back((party, *at), &trial.call, n, &plan)),
             Given::Stopped(party, at) => stopped.push((*at, party)),
         }
     }
-    let last = phases(&trial.call, CALL.hash, &settings);
+    let last = phases(&trial.call, CALL.hash, (&settings, &plan));
     let until = last.last().map_or(trial.call.at, |seen| seen.at) + HORIZON;
     calls.extend(last);
     calls.sort_by_key(|seen| seen.at);
@@ -79,7 +81,7 @@ impl Office {
 }
 
 /// A call as it is seen to begin, to be answered if it was, and to end.
-fn phases(made: &Made, id: u64, settings: &Settings) -> Vec<CallSeen> {
+fn phases(made: &Made, id: u64, (settings, plan): (&Settings, &Dialplan)) -> Vec<CallSeen> {
     let answered = is_talk(made.outcome);
     let ended = made.at + made.lasts;
     let verdict = Verdict {
@@ -100,11 +102,8 @@ fn phases(made: &Made, id: u64, settings: &Settings) -> Vec<CallSeen> {
         caller: made.from.clone(),
         caller_name: None,
         withheld: made.from.is_none(),
-        called: Some(made.to.clone()),
-        called_user: match &made.to {
-            Party::Digits(user) => Some(user.clone()),
-            Party::Number(_) => None,
-        },
+        called: plan.read(made.to.as_bytes()),
+        called_user: Some(made.to.as_str().into()),
         direction: Direction::Inbound,
     };
     let mut phases = vec![seen(made.at, CallPhase::Started)];
@@ -114,16 +113,16 @@ fn phases(made: &Made, id: u64, settings: &Settings) -> Vec<CallSeen> {
 }
 
 /// A call of the business's own to `party`, which was answered.
-fn called_back((party, at): (&Party, Timestamp), trial: &Trial, id: u64) -> Vec<CallSeen> {
+fn called_back((party, at): (&Party, Timestamp), call: &Made, id: u64, plan: &Dialplan) -> Vec<CallSeen> {
     let made = Made {
-        from: Some(trial.call.to.clone()),
-        to: party.clone(),
+        from: plan.read(call.to.as_bytes()),
+        to: party.shown(),
         at,
         outcome: Outcome::Answered,
         lasts: super::given::LASTS,
     };
-    let outbound = |seen: CallSeen| CallSeen { direction: Direction::Outbound, ..seen };
-    phases(&made, id, &Settings::default()).into_iter().map(outbound).collect()
+    let outbound = |seen| CallSeen { direction: Direction::Outbound, called: Some(party.clone()), ..seen };
+    phases(&made, id, (&Settings::default(), plan)).into_iter().map(outbound).collect()
 }
 
 fn is_talk(outcome: Outcome) -> bool {

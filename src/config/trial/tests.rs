@@ -44,6 +44,17 @@ fn what_the_rules_do_is_what_a_test_may_ask_for() {
 }
 
 #[test]
+fn a_number_is_read_as_the_trunk_sends_it() {
+    let lead = test("", NIGHT, "state = \"after_hours\", sends = [\"ack\"]");
+    for to in ["13125550111", "3125550111", "5550111", "+13125550111;npdi"] {
+        assert_eq!(told(&lead.replace("+13125550111", to)), [""; 0], "{to}");
+    }
+    let missed = "\"+13125550142 missed to 13125550100 at 2026-11-20T21:10:00-06:00\"";
+    assert_eq!(told(&test(missed, NIGHT, "sends = [], reason = \"absorbed\"")), [""; 0]);
+    assert_ne!(told(&lead.replace("+13125550111", "13125550119")), [""; 0], "nobody has it");
+}
+
+#[test]
 fn what_was_before_counts() {
     let missed = "\"+13125550142 missed to +13125550100 at 2026-11-20T21:10:00-06:00\"";
     assert_eq!(told(&test(missed, NIGHT, "sends = [], reason = \"absorbed\"")), [""; 0]);
