@@ -173,11 +173,12 @@ impl Office {
         self.drain();
         while !stop.load(Ordering::Relaxed) {
             let live = taps.next(self.patience());
+            // Read before `stall` looks: what holds the loop up after this is seen now, or before engine time runs on.
+            let now = matches!(live, Live::Idle).then(|| self.time() - self.lag);
             let is_behind = self.stall.turn();
-            let is_idle = matches!(live, Live::Idle) && !is_behind;
+            let now = now.filter(|_| !is_behind);
             told += usize::from(self.take(live, names));
-            if is_idle {
-                let now = self.time() - self.lag;
+            if let Some(now) = now {
                 self.tape.advance(&mut self.engine, now);
                 self.renewal.turn(&mut self.engine, &mut self.tape, &self.writer);
                 self.renewal.batches += u64::from(self.retention.turn(now, &self.writer));
