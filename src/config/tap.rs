@@ -1,6 +1,7 @@
 //! `[[tap]]`: where the daemon hears calls.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use toml::Spanned;
 
@@ -13,6 +14,9 @@ use crate::settings::{HepTap, InterfaceTap, Net, Tap, TapKind};
 
 /// What `type` may be.
 const KINDS: [&str; 3] = ["interface", "hep", "files"];
+
+/// What `block_ms` may be: so long a tap that is told to stop waits for its last block.
+const BLOCK_MS: RangeInclusive<i64> = 1..=150;
 
 /// The keys of each type, beside `id` and `type`.
 const KEYS: [&[&str]; 3] = [
@@ -78,7 +82,7 @@ impl Reading<'_> {
         let name = self.needed(here, "interface", tap.interface, "\"eth1\"");
         let name = self.optional("interface", name, interface);
         let ring_mb = self.whole("ring_mb", tap.ring_mb, 1..=1_024);
-        let block_ms = self.whole("block_ms", tap.block_ms, 1..=1_000);
+        let block_ms = self.whole("block_ms", tap.block_ms, BLOCK_MS);
         let Some(name) = name else { return (String::new(), None) };
         let plain = InterfaceTap::new(&name);
         let tap = InterfaceTap {
