@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// Why a store can't do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,10 @@ impl std::error::Error for StoreError {}
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
+        // Its shared memory is a file too, which finds no room first where nothing was written before.
+        if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) {
+            return StoreError::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full,
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
@@ -128,6 +133,12 @@ impl From<rusqlite::Error> for StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_without_room_for_shared_memory_is_full() {
+        let failure = rusqlite::ffi::Error::new(SQLITE_IOERR_SHMSIZE);
+        assert_eq!(StoreError::from(rusqlite::Error::SqliteFailure(failure, None)), StoreError::Full);
+    }
 
     #[test]
     fn a_disk_that_fails_or_is_read_only_is_told_with_what_to_do() {
