@@ -44,23 +44,6 @@ fn padded(bytes: &[u8]) -> [u8; 16] {
     u128::from(word).to_le_bytes()
 }
 
-/// Where each of some bytes stands in the first 64 of a text, as bits, the first one the lowest; `None` if it is shorter
-/// than 32.
-#[inline(always)]
-pub(super) fn places_in_start<const N: usize>(wanted: [u8; N], text: &[u8]) -> Option<[u64; N]> {
-    if let Some(block) = text.first_chunk() {
-        return Some(wanted.map(|byte| places_of_64(byte, block)));
-    }
-    let (first, last) = (text.first_chunk()?, text.last_chunk()?);
-    Some(wanted.map(|byte| places_of_32(byte, first) | places_of_32(byte, last) << (text.len() - 32)))
-}
-
-#[inline(always)]
-fn places_of_32(byte: u8, block: &[u8; 32]) -> u64 {
-    let (blocks, _) = block.as_chunks::<16>();
-    blocks.iter().rev().fold(0, |found, block| found << 16 | u64::from(places(byte, block)))
-}
-
 #[inline(always)]
 fn places_of_64(byte: u8, block: &[u8; 64]) -> u64 {
     let (blocks, _) = block.as_chunks::<16>();
@@ -70,19 +53,19 @@ fn places_of_64(byte: u8, block: &[u8; 64]) -> u64 {
 /// How many lines [`head_lines`] finds.
 pub(super) const HEAD_LINES: usize = 64;
 
-/// The ends of the lines of a text up to its first empty one, which is counted, or up to its end. `None` if there are
-/// more than [`HEAD_LINES`] of them, if one ends beyond what a `u16` holds, or the last one without a line end.
+/// The ends of the lines of a text up to its first empty one, which is counted. `None` if there is none, if there are more
+/// than [`HEAD_LINES`] up to it, or if one ends beyond what a `u16` holds.
 #[inline(always)]
-pub(super) fn head_lines<'e>(bytes: &[u8], ends: &'e mut [u16; HEAD_LINES]) -> Option<HeadLines<'e>> {
+pub(super) fn head_lines<'e>(bytes: &[u8], ends: &'e mut [u16; HEAD_LINES]) -> Option<&'e [u16]> {
     let (blocks, tail) = bytes.as_chunks::<64>();
-    let (mut count, mut last, mut base) = (0, 0, 0);
-    let mut take = |mut found: u64, base: usize, last: &mut usize| {
+    let (mut count, mut last) = (0, 0);
+    let mut take = |mut found: u64, base: usize| {
         while found != 0 {
             let end = base + found.trailing_zeros() as usize + 1;
             found &= found - 1;
             *ends.get_mut(count)? = u16::try_from(end).ok()?;
             count += 1;
-            let start = std::mem::replace(last, end);
+            let start = std::mem::replace(&mut last, end);
             if end - start <= 2 && matches!(bytes.get(start..end), Some(b"\n" | b"\r\n")) {
                 return Some(true);
             }
@@ -90,31 +73,20 @@ pub(super) fn head_lines<'e>(bytes: &[u8], ends: &'e mut [u16; HEAD_LINES]) -> O
         Some(false)
     };
     let mut blank = false;
-    for block in blocks {
-        blank = take(places_of_64(b'\n', block), base, &mut last)?;
+    for (n, block) in blocks.iter().enumerate() {
+        blank = take(places_of_64(b'\n', block), n * 64)?;
         if blank {
             break;
         }
-        base += 64;
     }
     if !blank && !tail.is_empty() {
         let found = match bytes.last_chunk() {
             Some(block) => places_of_64(b'\n', block) >> (64 - tail.len()),
             None => tail.iter().rev().fold(0, |found, byte| found << 1 | u64::from(*byte == b'\n')),
         };
-        blank = take(found, base, &mut last)?;
+        blank = take(found, bytes.len() - tail.len())?;
     }
-    let whole = blank || last == bytes.len();
-    Some(HeadLines { ends: ends.get(..count).filter(|_| whole)?, blank })
-}
-
-/// What [`head_lines`] found.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HeadLines<'e> {
-    /// One after the last byte of each line.
-    pub(super) ends: &'e [u16],
-    /// The last one is empty.
-    pub(super) blank: bool,
+    ends.get(..count).filter(|_| blank)
 }
 
 /// The ends of lines, one after the last byte of each, found 64 bytes at a look; the end of the text is the last one.
@@ -187,9 +159,6 @@ mod tests {
             let plain: Vec<usize> = (0..bytes.len()).filter(|n| bytes[*n] == byte).collect();
             prop_assert_eq!(near(byte, &bytes), plain.first().copied());
             prop_assert_eq!(near_any([byte, 0], &bytes), bytes.iter().position(|b| *b == byte || *b == 0));
-            let start: Vec<_> = plain.iter().filter(|at| **at < 64).map(|at| 1_u64 << at).collect();
-            let start = (bytes.len() >= 32).then(|| [start.iter().sum()]);
-            prop_assert_eq!(places_in_start([byte], &bytes), start);
             prop_assert_eq!(near_any([byte, 0, 4], &bytes), bytes.iter().position(|b| [byte, 0, 4].contains(b)));
         }
     }
@@ -224,11 +193,10 @@ mod tests {
                     break;
                 }
             }
-            let ended = blank || text.is_empty() || text.ends_with('\n');
-            let plain = (ended && plain.len() <= HEAD_LINES).then_some((plain, blank));
+            let plain = (blank && plain.len() <= HEAD_LINES).then_some(plain);
             let mut ends = [0; HEAD_LINES];
             let found = head_lines(text.as_bytes(), &mut ends);
-            let found = found.map(|head| (head.ends.iter().map(|end| usize::from(*end)).collect(), head.blank));
+            let found = found.map(|ends| ends.iter().map(|end| usize::from(*end)).collect());
             prop_assert_eq!(found, plain);
         }
     }

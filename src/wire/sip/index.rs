@@ -3,7 +3,7 @@
 use super::fault::Faults;
 use super::lines::{is_token, split_header, walk};
 use super::name::HeaderName;
-use crate::wire::find::{HEAD_LINES, LineEnds, head_lines};
+use crate::wire::find::LineEnds;
 
 /// Where the first line of each known header starts, and whether all lines are ones of headers.
 #[derive(Clone, Copy, Debug)]
@@ -19,33 +19,12 @@ pub(super) struct Index {
 impl Index {
     /// Walks a head, its start line included.
     pub(super) fn of(head: &[u8]) -> Index {
-        let mut index = Index::default();
-        let mut ends = [0; HEAD_LINES];
-        let plain = head_lines(head, &mut ends).is_some_and(|lines| index.add_all(head, lines.ends));
-        if plain {
-            return index;
-        }
-        let mut index = Index::default();
+        let mut index =
+            Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false };
         let mut line_ends = LineEnds::new(head, 0);
         let start = line_ends.next().unwrap_or_default();
         walk(head, line_ends, start, |at, line| index.add(at, line));
         index
-    }
-
-    /// Adds the lines behind the first one, which all end where `ends` says; false if one of them is folded.
-    #[inline]
-    fn add_all(&mut self, head: &[u8], ends: &[u16]) -> bool {
-        let [start, ends @ ..] = ends else { return false };
-        let mut at = usize::from(*start);
-        for end in ends {
-            let end = usize::from(*end);
-            match head.get(at..end) {
-                Some([b' ' | b'\t', ..]) | None => return false,
-                Some(line) => self.add(at, line),
-            }
-            at = end;
-        }
-        true
     }
 
     /// Where the first line of a header starts; `None` if there is none.
@@ -53,16 +32,13 @@ impl Index {
         self.first.get(name as usize).map(|at| usize::from(*at)).filter(|at| *at != 0)
     }
 
-    #[inline(always)]
     fn add(&mut self, at: usize, line: &[u8]) {
-        match HeaderName::usual(line).or_else(|| HeaderName::common(line)) {
-            Some((known, _)) => self.note(known, at),
-            None if line.starts_with(b"Allow:") => {}
-            None => self.unusual(at, line),
+        if let Some((known, _)) = HeaderName::usual(line).or_else(|| HeaderName::common(line)) {
+            return self.note(known, at);
         }
-    }
-
-    fn unusual(&mut self, at: usize, line: &[u8]) {
+        if line.starts_with(b"Allow:") {
+            return;
+        }
         match split_header(line).map(|(name, _)| (name, HeaderName::read(name))) {
             Some((_, Some(known))) => self.note(known, at),
             Some((name, None)) if is_token(name) => {}
@@ -70,17 +46,10 @@ impl Index {
         }
     }
 
-    #[inline(always)]
     fn note(&mut self, known: HeaderName, at: usize) {
         match self.first.get_mut(known as usize) {
             Some(slot @ 0) => *slot = u16::try_from(at).unwrap_or(0),
             _ => self.several_vias |= known == HeaderName::Via,
         }
-    }
-}
-
-impl Default for Index {
-    fn default() -> Index {
-        Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false }
     }
 }

@@ -109,13 +109,13 @@ impl HeaderName {
     #[inline]
     pub(super) fn common(line: &[u8]) -> Option<(HeaderName, usize)> {
         let start = line.first_chunk::<8>()?;
-        let (known, rest): (_, &[u8]) = match (start[0], start) {
-            (b'M', b"Max-Forw") => (H::MaxForwards, b"ards:"),
-            (b'U', b"User-Age") => (H::UserAgent, b"nt:"),
-            (b'S', b"Supporte") => (H::Supported, b"d:"),
-            (b'S', b"Session-") => (H::SessionExpires, b"Expires:"),
-            (b'P', b"P-Assert") => (H::PAssertedIdentity, b"ed-Identity:"),
-            (b'R', b"Record-R") => (H::RecordRoute, b"oute:"),
+        let (known, rest): (_, &[u8]) = match start {
+            b"Max-Forw" => (H::MaxForwards, b"ards:"),
+            b"User-Age" => (H::UserAgent, b"nt:"),
+            b"Supporte" => (H::Supported, b"d:"),
+            b"P-Assert" => (H::PAssertedIdentity, b"ed-Identity:"),
+            b"Record-R" => (H::RecordRoute, b"oute:"),
+            b"Session-" => (H::SessionExpires, b"Expires:"),
             _ => return None,
         };
         line.get(8..).is_some_and(|line| line.starts_with(rest)).then_some((known, 8 + rest.len()))

@@ -40,7 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
         return Err(Refusal::Keepalive);
     }
     let mut ends = [0; HEAD_LINES];
-    let lines = head_lines(bytes, &mut ends).filter(|head| head.blank).map(|head| head.ends);
+    let lines = head_lines(bytes, &mut ends);
     let first = match lines {
         Some([first, ..]) => usize::from(*first),
         _ => LineEnds::new(bytes, 0).next().unwrap_or_default(),
@@ -291,7 +291,7 @@ mod tests {
             let text = format!("ACK sip:a SIP/2.0{end}{}{end}body", lines.iter().map(|line| format!("{line}{end}")).collect::<String>());
             let bytes = text.as_bytes();
             let mut ends = [0; HEAD_LINES];
-            let ends = head_lines(bytes, &mut ends).expect("few lines").ends;
+            let ends = head_lines(bytes, &mut ends).expect("few lines");
             let (mut plain, mut any) = (Scan::new(Faults::default()), Scan::new(Faults::default()));
             if let Some(head) = plain.plain_head(bytes, ends) {
                 let whole = any.head(bytes);

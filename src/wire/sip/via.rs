@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::field::Params;
 use super::lines::{cut, is_bare, is_lws, trim};
 use crate::wire::addr;
-use crate::wire::find::{near, near_any, places_in_start};
+use crate::wire::find::{near, near_any};
 
 /// One Via value. It is what the sender wrote: nothing may ever be sent to an address found here.
 #[derive(Clone, Copy, Debug)]
@@ -23,48 +23,32 @@ pub struct Via<'a> {
 /// Sent-by and branch of the first value of a line, read at once where it is spelled as nearly all spell it; `None`
 /// says nothing about the line.
 #[inline]
-pub(super) fn usual(mut line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let [mut semicolons, commas, quotes] = places_in_start([b';', b',', b'"'], line)?;
-    if commas | quotes != 0 {
-        let end = (commas | quotes).trailing_zeros();
-        if quotes >> end & 1 == 1 {
-            return None;
-        }
-        line = cut(line, end as usize).0;
-        semicolons &= (1 << end) - 1;
-    }
-    let protocol = b"SIP/2.0/";
-    let sent_by = match line.get(..semicolons.trailing_zeros() as usize)?.strip_prefix(protocol)? {
-        [b'U', b'D', b'P', b' ', sent_by @ ..] | [b'T', b'C' | b'L', b'P' | b'S', b' ', sent_by @ ..] => {
-            sent_by
-        }
-        _ => return None,
-    };
-    while semicolons != 0 {
-        let start = semicolons.trailing_zeros() as usize + 1;
-        semicolons &= semicolons - 1;
-        match line.get(start..)? {
+pub(super) fn usual(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, mut rest) = piece(line.strip_prefix(b"SIP/2.0/")?)?;
+    let sent_by = before.get(near(b' ', before)? + 1..)?;
+    while let Some(params) = rest {
+        let (param, after) = piece(params)?;
+        match param {
             [b'b', b'r', b'a', b'n', b'c', b'h', b'=', branch @ ..] => {
-                let end = match semicolons {
-                    0 => end_behind(line, (start + 7).max(64))?,
-                    _ => semicolons.trailing_zeros() as usize,
-                };
-                let branch = cut(branch, end - start - 7).0;
                 return (is_bare(sent_by) && is_bare(branch)).then_some((sent_by, branch));
             }
             [b'B' | b'b' | b' ' | b'\t' | b'\r' | b'\n', ..] => return None,
-            _ => {}
+            _ => rest = after,
         }
     }
     None
 }
 
-/// Where a parameter ends that goes on at `from`, or that is the last one of a shorter line; none if quotes are in it.
+/// What is before a semicolon, and what is behind it, if the value goes on there; none if quotes are in it.
 #[inline]
-fn end_behind(line: &[u8], from: usize) -> Option<usize> {
-    let Some(rest) = line.get(from..) else { return Some(line.len()) };
-    let end = near_any([b';', b',', b'"'], rest).unwrap_or(rest.len());
-    (rest.get(end) != Some(&b'"')).then_some(from + end)
+fn piece(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let at = near_any([b';', b',', b'"'], text).unwrap_or(text.len());
+    let (before, after) = cut(text, at);
+    match after {
+        [b';', after @ ..] => Some((before, Some(after))),
+        [b'"', ..] => None,
+        _ => Some((before, None)),
+    }
 }
 
 impl<'a> Via<'a> {
