@@ -1,7 +1,7 @@
 //! Calls as JSON, which is most of what a replay writes: the same bytes as serde makes, at a fifth of the cost.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 use wide::u8x16;
@@ -106,14 +106,7 @@ fn leg(out: &mut Vec<u8>, leg: &LegRecord) {
     raw(out, "}");
 }
 
-fn row(out: &mut Vec<u8>, row: &LadderRow) {
-    match Short::of_row(row) {
-        Some(short) => start_of(out, short.bytes, short.len),
-        None => any_row(out, row),
-    }
-}
-
-fn any_row(out: &mut Vec<u8>, LadderRow(ms, frame, label, src, dst): &LadderRow) {
+fn row(out: &mut Vec<u8>, LadderRow(ms, frame, label, src, dst): &LadderRow) {
     raw(out, "[");
     number(out, *ms);
     raw(out, ",");
@@ -176,84 +169,15 @@ fn time(out: &mut Vec<u8>, at: Timestamp) {
 
 fn addr(out: &mut Vec<u8>, addr: IpAddr) {
     let IpAddr::V4(addr) = addr else { return value(out, &addr) };
-    let mut short = Short::default();
-    short.addr(addr);
-    start_of(out, short.bytes, short.len);
-}
-
-/// A few bytes, put together where it costs least.
-struct Short {
-    bytes: [u8; 96],
-    len: usize,
-}
-
-impl Default for Short {
-    fn default() -> Short {
-        Short { bytes: [0; 96], len: 0 }
+    let mut text = [b'"'; 17];
+    let mut len = 1;
+    for octet in addr.octets() {
+        let (digits, length) = OCTETS[usize::from(octet)];
+        text[len..len + 4].copy_from_slice(&digits);
+        len += usize::from(length);
     }
-}
-
-impl Short {
-    /// A row of a ladder as nearly all are; none if it may not fit.
-    fn of_row(LadderRow(ms, frame, label, src, dst): &LadderRow) -> Option<Short> {
-        let (IpAddr::V4(src), IpAddr::V4(dst), Cow::Borrowed(label)) = (src, dst, label) else { return None };
-        let (ms, frame) = (u64::try_from(*ms).ok().and_then(digits)?, digits(*frame)?);
-        let label = label.as_bytes();
-        if label.len() > 16 {
-            return None;
-        }
-        let mut short = Short::default();
-        short.put(b"[", 1);
-        short.put(&ms.0, ms.1);
-        short.put(b",", 1);
-        short.put(&frame.0, frame.1);
-        short.put(b",\"", 2);
-        for byte in label {
-            short.put(&[*byte], 1);
-        }
-        short.put(b"\",", 2);
-        short.addr(*src);
-        short.put(b",", 1);
-        short.addr(*dst);
-        short.put(b"]", 1);
-        Some(short)
-    }
-
-    /// Adds the first `len` bytes of a text.
-    #[inline(always)]
-    fn put<const N: usize>(&mut self, text: &[u8; N], len: usize) {
-        if let Some(slot) = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
-            *slot = *text;
-            self.len += len;
-        }
-    }
-
-    #[inline(always)]
-    fn addr(&mut self, addr: Ipv4Addr) {
-        self.put(b"\"", 1);
-        for octet in addr.octets() {
-            let (digits, length) = &OCTETS[usize::from(octet)];
-            self.put(digits, usize::from(*length));
-        }
-        self.len -= 1;
-        self.put(b"\"", 1);
-    }
-}
-
-/// The digits of a number below 10^8, and how many there are: all at once, by halves.
-#[inline]
-fn digits(number: u64) -> Option<([u8; 8], usize)> {
-    if number >= 100_000_000 {
-        return None;
-    }
-    let halves = (number / 10_000) | ((number % 10_000) << 32);
-    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | ((halves - hundreds * 100) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let digits = tens | ((pairs - tens * 10) << 8);
-    let zeros = (digits.trailing_zeros() / 8).min(7);
-    let text = (digits | (BYTES * u64::from(b'0'))) >> (8 * zeros);
-    Some((text.to_le_bytes(), 8 - zeros as usize))
+    text[len - 1] = b'"';
+    start_of(out, text, len);
 }
 
 /// Numbers up to 255 with a point behind them, and how long that is.
@@ -307,9 +231,6 @@ fn odd_bytes(bytes: u8x16) -> u8x16 {
     control | bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'))
 }
 
-/// A one in each of eight bytes.
-const BYTES: u64 = u64::MAX / 255;
-
 /// A string of ours, or one that was read back.
 #[allow(clippy::ptr_arg, reason = "whether it is borrowed is what matters")]
 fn known(out: &mut Vec<u8>, known: &Cow<'static, str>) {
@@ -330,11 +251,8 @@ fn flag(out: &mut Vec<u8>, flag: bool) {
     raw(out, if flag { "true" } else { "false" });
 }
 
-fn number(out: &mut Vec<u8>, number: impl itoa::Integer + TryInto<u64> + Copy) {
-    match number.try_into().ok().and_then(digits) {
-        Some((text, len)) => start_of(out, text, len),
-        None => raw(out, itoa::Buffer::new().format(number)),
-    }
+fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    raw(out, itoa::Buffer::new().format(number));
 }
 
 fn optional<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
@@ -450,16 +368,6 @@ mod tests {
                     .collect(),
             }
         }
-    }
-
-    #[test]
-    fn digits_are_those_of_the_number() {
-        let all = (0..8).flat_map(|n| [10_u64.pow(n) - 1, 10_u64.pow(n), 12_345_678 % 10_u64.pow(n + 1)]);
-        for number in all.chain([0, 99_999_999]) {
-            let (text, len) = digits(number).expect("eight digits at most");
-            assert_eq!(&text[..len], number.to_string().as_bytes());
-        }
-        assert_eq!(digits(100_000_000), None);
     }
 
     proptest! {
