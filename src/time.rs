@@ -109,6 +109,13 @@ impl Add for Span {
     }
 }
 
+impl Sub for Span {
+    type Output = Span;
+    fn sub(self, other: Span) -> Span {
+        Span(self.0.saturating_sub(other.0))
+    }
+}
+
 impl Timestamp {
     /// RFC 3339 in UTC with six digits, `2026-11-20T21:14:07.123456Z`, but for years that need more than four.
     pub fn text(self) -> Option<[u8; 27]> {

@@ -50,13 +50,13 @@ impl Pace {
         let offset = wall.since(Timestamp::from_micros(running.as_micros()));
         let kept = state.meta.get(KEPT).and_then(|kept| parse(kept, boot.as_deref()));
         let booted = state.last_at.is_some() && kept.is_none_or(|kept| kept.doubted);
-        let behind = state.last_at.map(|last| wall.since(last)).filter(|by| *by < minus(SLEW));
+        let behind = state.last_at.map(|last| wall.since(last)).filter(|by| *by < Span::ZERO - SLEW);
         let by = match kept {
-            Some(kept) => Some(span(offset, kept.offset)).filter(|by| is_jump(*by)),
+            Some(kept) => Some(offset - kept.offset).filter(|by| is_jump(*by)),
             None => behind,
         };
         if booted && running < SETTLED {
-            let settles = wall + span(SETTLED, running);
+            let settles = wall + (SETTLED - running);
             state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
         }
         let gap = by.map(|by| ClockGap { by_us: by.as_micros(), unsure: booted });
@@ -92,7 +92,7 @@ impl Pace {
         }
         let now = self.now();
         let (_, running) = read(&*self.clock);
-        let recent = self.jumped.filter(|(_, when)| span(running, *when) < RECENT);
+        let recent = self.jumped.filter(|(_, when)| running - *when < RECENT);
         let moved = recent.map(|(by, _)| at + by);
         moved.filter(|moved| distance(*moved, now) < distance(at, now)).map_or(at, |moved| moved.min(now))
     }
@@ -100,7 +100,7 @@ impl Pace {
     /// What the store must keep, if that is something else than before.
     pub fn unkept(&mut self) -> Option<(String, String)> {
         let same = |kept: Kept| {
-            let by = span(self.offset, kept.offset);
+            let by = self.offset - kept.offset;
             kept.doubted == self.doubted && !is_jump(by + by)
         };
         if self.gap.is_some() || self.kept.is_some_and(same) {
@@ -129,7 +129,7 @@ fn read(clock: &dyn Clock) -> (Timestamp, Span) {
     let mut before = clock.boottime();
     for _ in 0..TRIES {
         let (wall, after) = (clock.now(), clock.boottime());
-        if span(after, before) < BLINK {
+        if after - before < BLINK {
             return (wall, after);
         }
         before = after;
@@ -142,14 +142,6 @@ fn parse(kept: &str, boot: Option<&str>) -> Option<Kept> {
     let (offset, doubted) = rest.strip_suffix(UNSURE).map_or((rest, false), |offset| (offset, true));
     let offset = offset.parse().ok().filter(|_| boot == Some(of)).map(Span::from_micros)?;
     Some(Kept { offset, doubted })
-}
-
-fn span(later: Span, earlier: Span) -> Span {
-    Span::from_micros(later.as_micros().saturating_sub(earlier.as_micros()))
-}
-
-fn minus(span: Span) -> Span {
-    Span::from_micros(-span.as_micros())
 }
 
 fn is_jump(by: Span) -> bool {
@@ -201,7 +193,7 @@ mod tests {
         assert_eq!((began, pace.take_gap()), (start(), None));
         clock.pass(Span::from_secs(5));
         assert_eq!((pace.now(), pace.take_gap()), (start() + Span::from_secs(5), None));
-        for by in [HOUR, minus(HOUR), minus(Span::from_secs(86_400)), Span::from_secs(86_400)] {
+        for by in [HOUR, Span::ZERO - HOUR, Span::ZERO - Span::from_secs(86_400), Span::from_secs(86_400)] {
             let to = clock.now() + by;
             clock.set(to);
             clock.pass(Span::from_secs(2));
@@ -242,7 +234,7 @@ mod tests {
     fn what_was_stamped_before_a_jump_is_dated_after_it() {
         let clock = Arc::new(HandClock::at(start()));
         let (mut pace, _) = pace(&clock, &mut State::default());
-        for by in [HOUR, minus(HOUR)] {
+        for by in [HOUR, Span::ZERO - HOUR] {
             let stamped = clock.now();
             clock.set(stamped + by);
             clock.pass(Span::from_millis(100));
@@ -267,7 +259,7 @@ mod tests {
         clock.pass(Span::from_secs(60));
         clock.set(clock.now() - HOUR);
         let (mut pace, began) = pace(&clock, &mut state);
-        assert_eq!((began, pace.take_gap()), (start() + Span::from_secs(60), gap(minus(HOUR), false)));
+        assert_eq!((began, pace.take_gap()), (start() + Span::from_secs(60), gap(Span::ZERO - HOUR, false)));
         assert_eq!((pace.now(), state.settles()), (start() + Span::from_secs(60) - HOUR, None));
     }
 
@@ -306,7 +298,7 @@ mod tests {
         clock.restart(start() - HOUR);
         clock.pass(Span::from_secs(20));
         let (mut pace, began) = pace(&clock, &mut state);
-        let by = minus(span(HOUR, Span::from_secs(20)));
+        let by = Span::from_secs(20) - HOUR;
         assert_eq!((began, pace.take_gap()), (start(), gap(by, true)));
         assert_eq!(state.settles(), Some(start() - HOUR + SETTLED));
         clock.set(clock.now() + HOUR);

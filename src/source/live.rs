@@ -150,7 +150,7 @@ impl Taps {
                 // A place that was just told is there.
                 return self.hold.packet(place).map_or(Live::Idle, Live::Packet);
             }
-            let left = Span::from_micros(until.as_micros().saturating_sub(now.as_micros()));
+            let left = until - now;
             let patience = self.hold.wait(now).map_or(left, |wait| wait.min(left));
             if !self.refill(patience) && left <= Span::ZERO {
                 return Live::Idle;

@@ -70,7 +70,7 @@ impl<'t> Listening<'t> {
         let begun = self.clock.boottime();
         let until = begun + period;
         while !stop.load(Ordering::Relaxed) {
-            let left = Span::from_micros(until.as_micros().saturating_sub(self.clock.boottime().as_micros()));
+            let left = until - self.clock.boottime();
             if left <= Span::ZERO {
                 break;
             }
@@ -80,7 +80,7 @@ impl<'t> Listening<'t> {
             }
         }
         let ended = self.clock.boottime().min(until);
-        let listened = Span::from_micros(ended.as_micros().saturating_sub(begun.as_micros()));
+        let listened = ended - begun;
         self.taps.stop();
         while self.take_next(Span::ZERO) {}
         let whole = self.heard.len() == self.names.len();
