@@ -70,16 +70,10 @@ impl Reader {
 
     /// Every task and whether it is done: those that are, then the others, each in the order of the journal; `tell` says whether to go on.
     pub fn tasks(&self, mut tell: impl FnMut(Task, bool) -> bool) -> Result<(), StoreError> {
-        for (sql, done) in [
-            ("SELECT n FROM tasks WHERE done IS NOT NULL ORDER BY n", true),
-            ("SELECT n FROM tasks WHERE done IS NULL ORDER BY n", false),
-        ] {
-            self.each(sql, |entry| match entry.event {
-                Event::Task(task) => tell(task, done),
-                _ => true,
-            })?;
-        }
-        Ok(())
+        self.done_first("tasks", |entry, done| match entry.event {
+            Event::Task(task) => tell(task, done),
+            _ => true,
+        })
     }
 
     /// The task with this key, and whether it is done.
@@ -95,16 +89,10 @@ impl Reader {
     /// Everything left to people and whether that is decided: what is, then the others, each in the order of the journal
     /// with its time; `tell` says whether to go on.
     pub fn reviews(&self, mut tell: impl FnMut(Timestamp, Review, bool) -> bool) -> Result<(), StoreError> {
-        for (sql, done) in [
-            ("SELECT n FROM reviews WHERE done IS NOT NULL ORDER BY n", true),
-            ("SELECT n FROM reviews WHERE done IS NULL ORDER BY n", false),
-        ] {
-            self.each(sql, |entry| match entry.event {
-                Event::Review(review) => tell(entry.at, review, done),
-                _ => true,
-            })?;
-        }
-        Ok(())
+        self.done_first("reviews", |entry, done| match entry.event {
+            Event::Review(review) => tell(entry.at, review, done),
+            _ => true,
+        })
     }
 
     /// What was left to people about a call, and whether that is decided.
@@ -149,6 +137,19 @@ impl Reader {
         let hash = OptOuts::new(files::key(place)?.0).hash(party);
         let mut find = self.db.prepare("SELECT 1 FROM opt_outs WHERE hash = ?1")?;
         Ok((u64::try_from(count).unwrap_or(0), find.exists([hash])?))
+    }
+
+    /// The entries a table points to and whether each is done: those that are, then the others.
+    fn done_first(
+        &self,
+        table: &'static str,
+        mut tell: impl FnMut(JournalEntry, bool) -> bool,
+    ) -> Result<(), StoreError> {
+        for (is, done) in [("IS NOT NULL", true), ("IS NULL", false)] {
+            let sql = format!("SELECT n FROM {table} WHERE done {is} ORDER BY n");
+            self.each(&sql, |entry| tell(entry, done))?;
+        }
+        Ok(())
     }
 
     fn each(&self, sql: &str, mut tell: impl FnMut(JournalEntry) -> bool) -> Result<(), StoreError> {
