@@ -83,8 +83,7 @@ type Spot<'a> = (&'a OsString, Mark, u64);
 impl Letter {
     /// By what the file is known in a log, where its name may say whose it is: the first 8 digits of the name's SHA-256.
     pub fn alias(&self) -> String {
-        let hash = Sha256::digest(self.name.as_encoded_bytes());
-        hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.name.as_encoded_bytes()), 4)
     }
 }
 
@@ -261,8 +260,13 @@ impl Inbox {
                 .chain_update(n.to_le_bytes())
                 .chain_update(text),
         };
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize(), 8)
     }
+}
+
+/// The first bytes of a hash, two digits each.
+fn hex(hash: &[u8], bytes: usize) -> String {
+    hash.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All of a file, and what it was before it was read; no link is followed, and nothing waited for.
