@@ -310,7 +310,6 @@ fn review(
 
 fn call_back(review: &Review, record: Option<&CallRecord>) -> Task {
     let caller = record.and_then(|record| record.caller.as_ref().filter(|_| !record.withheld));
-    let shown = |caller: &Party| caller.number().map_or_else(|| caller.shown(), |number| number.national());
     Task {
         key: format!("{}/reviewed", review.call),
         case: review.case.clone(),
@@ -319,7 +318,7 @@ fn call_back(review: &Review, record: Option<&CallRecord>) -> Task {
         due: None,
         title: caller.map_or_else(
             || format!("Find out who called: {}", review.call),
-            |caller| format!("Call back {}", shown(caller)),
+            |caller| format!("Call back {}", caller.national()),
         ),
         why: None,
     }

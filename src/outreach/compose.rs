@@ -17,7 +17,7 @@ pub(super) fn values(settings: &Settings, line: Option<&Line>, seen: &CallSeen, 
         line: line.and_then(|line| shown_line(settings, line, seen)),
         owner: None,
         source: line.and_then(|line| line.source.clone()),
-        caller: presence::caller(seen).map(shown),
+        caller: presence::caller(seen).map(Party::national),
         links: Vec::new(),
         local_time: Some(calendar::local_time(&settings.site.tz, seen.began)),
         task_title: None,
@@ -137,14 +137,7 @@ fn shown_line(settings: &Settings, line: &Line, seen: &CallSeen) -> Option<Strin
     let own = called.filter(|called| numbers.clone().any(|number| number == *called));
     let from = || sender(settings, line).and_then(|(_, gateway)| gateway.from);
     let number = own.or_else(|| numbers.clone().next()).or(called).or_else(from);
-    number.map(Number::national).or_else(|| seen.called.as_ref().map(shown))
-}
-
-fn shown(party: &Party) -> String {
-    match party {
-        Party::Number(number) => number.national(),
-        Party::Digits(digits) => digits.to_string(),
-    }
+    number.map(Number::national).or_else(|| seen.called.as_ref().map(Party::national))
 }
 
 /// What a task says that has no title of its own.

@@ -76,6 +76,14 @@ impl Party {
             Party::Digits(digits) => digits.to_string(),
         }
     }
+
+    /// What people of the country write: the national form of a number, or the digits as sent.
+    pub fn national(&self) -> String {
+        match self {
+            Party::Number(number) => number.national(),
+            Party::Digits(digits) => digits.to_string(),
+        }
+    }
 }
 
 /// Redacted: `+1…0142`.

@@ -2,7 +2,6 @@
 
 use super::{Events, Followup};
 use crate::event::{Event, Reply, Task};
-use crate::phone::Party;
 use crate::time::Timestamp;
 
 impl Followup {
@@ -18,14 +17,10 @@ impl Followup {
         if reply.opts_out {
             return self.opt_out(&reply.from);
         }
-        let title = format!("Read the reply of {}: {}", shown(&reply.from), short(&reply.body));
+        let title = format!("Read the reply of {}: {}", reply.from.national(), short(&reply.body));
         let key = format!("reply/{}", reply.id);
         out.push((at, Event::Task(Task { key, case: id, at, owner, due: None, title, why: None })));
     }
-}
-
-fn shown(party: &Party) -> String {
-    party.number().map_or_else(|| party.shown(), |number| number.national())
 }
 
 /// As much of a text as a title has room for, on one line.

@@ -139,7 +139,7 @@ impl Followup {
     /// A person is told of a text sent again that didn't arrive.
     pub(super) fn tell_again(&self, key: &str, why: Why, at: Timestamp, out: &mut Events) {
         let Some(message) = self.resent.messages().find(|message| message.key == key) else { return };
-        let to = message.to.number().map_or_else(|| message.to.shown(), |number| number.national());
+        let to = message.to.national();
         let task = Task {
             key: format!("{key}/{}", why.code()),
             case: message.case.clone(),
