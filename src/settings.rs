@@ -17,7 +17,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use regex_lite::Regex;
 
-use crate::phone::Number;
+use crate::phone::{Dialplan, Number};
 use crate::time::Span;
 
 pub use policy::Policy;
@@ -64,6 +64,14 @@ pub struct Settings {
     pub sequences: Vec<Sequence>,
     /// Why nobody is texted: deciding keys of the profile that rest on nothing; none if texts may leave.
     pub unverified: Option<Unverified>,
+}
+
+impl Settings {
+    /// How numbers are read here: by the country of the site, else of its telephone system.
+    pub fn dialplan(&self) -> Dialplan {
+        let country = self.site.country.as_ref().or(self.pbx.numbers.country.as_ref());
+        Dialplan::new(&self.pbx.numbers, country.map(String::as_str))
+    }
 }
 
 /// Who the business is.

@@ -35,12 +35,11 @@ impl Office {
     pub fn new(settings: &Settings) -> Office {
         let dids = settings.pbx.numbers.dids.iter().map(|number| Did::Number(*number));
         let lines = settings.lines.iter().flat_map(|line| line.did.iter().cloned());
-        let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
         Office {
             pbx: settings.pbx.clone(),
             make: Make::new(&settings.pbx.profile),
             own_numbers: dids.chain(lines).filter(|did| *did != Did::Rest).collect(),
-            dialplan: Dialplan::new(&settings.pbx.numbers, country.map(String::as_str)),
+            dialplan: settings.dialplan(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::config;
 use crate::daemon::command::{Answer, Command};
 use crate::daemon::control;
 use crate::event::ReviewDecision;
-use crate::phone::{Dialplan, Party};
+use crate::phone::Party;
 use crate::settings::Settings;
 use crate::tape::Shelf;
 
@@ -69,8 +69,7 @@ pub fn settings(args: &ChoreArgs) -> Result<Settings, ExitCode> {
 /// # Errors
 /// It is none; what to write instead.
 pub fn number(text: &str, settings: &Settings) -> Result<Party, String> {
-    let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
-    let plan = Dialplan::new(&settings.pbx.numbers, country.map(String::as_str));
+    let plan = settings.dialplan();
     let read = plan.read(text.trim().as_bytes());
     read.filter(|party| party.number().is_some())
         .ok_or_else(|| format!("`{text}` is no telephone number here; write it as +13125550142"))

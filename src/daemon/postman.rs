@@ -62,8 +62,7 @@ impl Postman {
 
 impl Round {
     fn of(settings: &Settings) -> Round {
-        let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
-        let plan = Dialplan::new(&settings.pbx.numbers, country.map(String::as_str));
+        let plan = settings.dialplan();
         let open = |(id, gateway): (&String, &crate::settings::Gateway)| -> Result<Inbox, GatewayError> {
             let GatewayKind::File { path } = &gateway.kind;
             Inbox::open(id, path)

@@ -27,8 +27,7 @@ pub(super) struct Caused {
 /// Plays a test.
 pub(super) fn caused(trial: &Trial, settings: &Settings) -> Caused {
     let settings = Settings { unverified: None, ..settings.clone() };
-    let country = settings.site.country.as_ref().or(settings.pbx.numbers.country.as_ref());
-    let plan = Dialplan::new(&settings.pbx.numbers, country.map(String::as_str));
+    let plan = settings.dialplan();
     let mut office = Office { followup: Followup::new(&settings), said: Events::new() };
     let mut calls: Vec<CallSeen> = Vec::new();
     let mut stopped = Vec::new();
