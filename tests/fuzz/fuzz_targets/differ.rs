@@ -47,7 +47,7 @@ impl Read {
             method: request
                 .then(|| in_any_case(message.cseq().map(|cseq| cseq.raw_method).unwrap_or_default())),
             status: message.status(),
-            call_id: message.call_id().map(text),
+            call_id: message.call_id().map(text).map(|id| id.trim().to_owned()),
             cseq: message.cseq().map(|cseq| (cseq.number, in_any_case(cseq.raw_method))),
             from_tag: message.from_tag().map(text),
             to_tag: message.to_tag().map(text),
@@ -79,12 +79,12 @@ impl Read {
         Read {
             method,
             status,
-            // A line of it without a value is none to us; `rsip` takes the first one all the same.
+            // A line of it without a value is none to us; `rsip` takes the first one all the same, tabs behind it too.
             call_id: message
                 .call_id_header()
                 .ok()
-                .map(|id| id.value().to_owned())
-                .filter(|id| !id.trim().is_empty()),
+                .map(|id| id.value().trim().to_owned())
+                .filter(|id| !id.is_empty()),
             cseq: cseq.map(|cseq| (cseq.seq, in_any_case(cseq.method.to_string().as_bytes()))),
             from_tag: from.and_then(|from| from.tag().map(|tag| tag.value().to_owned())),
             to_tag: to.and_then(|to| to.tag().map(|tag| tag.value().to_owned())),
@@ -165,9 +165,9 @@ fn is_clear(address: &str) -> bool {
 }
 
 /// Whether two readers mean the same parameter. An empty one is none to us; and a value with bytes no token has, which
-/// is no value by the grammar, goes on to the next separator with us, and ends there with `rsip`.
+/// is no value by the grammar, goes on to the next separator with us, and ends there with `rsip`, which may leave blanks on it.
 fn is_same_parameter(ours: Option<&str>, theirs: Option<&str>) -> bool {
-    let Some(theirs) = theirs.filter(|theirs| !theirs.is_empty()) else { return true };
+    let Some(theirs) = theirs.map(str::trim).filter(|theirs| !theirs.is_empty()) else { return true };
     let rest = ours.and_then(|ours| ours.strip_prefix(theirs));
     rest.is_some_and(|rest| {
         !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c))
