@@ -134,6 +134,9 @@ pub const HELD_RESPONSES: usize = 256;
 /// Answers that may be pickups, of the last moment. More: the oldest is forgotten.
 pub const PICKUPS: usize = 64;
 
+/// Answers to INVITEs that were not seen, of the last moments. More: the oldest is forgotten.
+pub const UNSEEN_ANSWERS: usize = 64;
+
 /// Answered legs whose streams may be compared. More: the oldest is compared no more.
 pub const RELAYED_LEGS: usize = 64;
 

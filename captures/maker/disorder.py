@@ -3,6 +3,7 @@
 
 from .office import *
 from .phones import forked
+from .vendors import *
 
 
 @scenario("ack-seen-before-its-final", OFFICE)
@@ -143,3 +144,53 @@ def bare_phones(s):
             phones[0].refuse(6_014, 487)
             phones[1].bye(44_000)
         s.expect(phones[0], ("abandoned", "no_answer") if at else "answered", bool(at), called="*", direction="unknown", joined=phones[1:])
+
+
+@scenario("answered-by-a-leg-not-seen-to-start", OFFICE)
+def unseen_start(s):
+    """Three phones ring; the tap loses the INVITE to the one that answers, and its copies, and sees all that follows it
+
+    The PBX stops the others and answers its caller 650 ms later: without that leg, what an embedded voicemail does.
+
+    Verdict: `answered` by a person: responses name their caller as the INVITE did.
+    """
+    caller = "+13125550371"
+    call = s.inbound(caller, MAIN).ring(0, after=240)
+    others = [s.phone(caller, p, e).ring(30) for p, e in ((PHONE_201, "201"), (PHONE_203, "203"))]
+    answers = s.phone(caller, PHONE_202, "202").reply(40, 100).reply(240, 180).answer(8_000)
+    for leg in others:
+        leg.give_up(8_010)
+    call.answer(8_650)
+    call.bye(40_000)
+    answers.bye(40_010)
+    s.expect(call, "answered", False, called=MAIN, joined=(*others, answers), answered_by="human")
+
+
+@scenario("pickup-seen-late-or-in-part", OFFICE)
+def late_pickups(s):
+    """Three pickups: what the colleague's leg says comes 180 ms late; its INVITE is lost; its 200 is lost
+
+    The first is by code, the others by an INVITE with Replaces. Each time the PBX stops the phone and answers its caller at once,
+    as it would for a voicemail of its own.
+
+    Verdict: nobody is missed: a phone was connected at that moment, or hung up a dialog that only an answer begins.
+    """
+    for n, (at, caller) in enumerate(((0, "+13125550372"), (120_000, "+13125550373"), (240_000, "+13125550374"))):
+        call = s.inbound(caller).ring(at, after=240)
+        rung = s.phone(caller, PHONE_201, "201", **as_asterisk(s, f"201{n}")).ring(at + 30)
+        late = 180 if n == 0 else 0
+        replaces = (f"Replaces: {rung.call_id};to-tag={rung.tag};from-tag={rung.from_tag};early-only",)
+        pick = s.leg(PHONE_202, FREEPBX, "202", *(("*8201",) if n == 0 else ("201",)), headers=() if n == 0 else replaces)
+        if n != 1:
+            pick.invite(at + 9_000)
+        pick.reply(at + 9_008, 100)
+        if n == 2:
+            pick.tag = f"picked{n}"
+        else:
+            pick.answer(at + 9_030 + late)
+        rung.give_up(at + 9_036)
+        call.answer(at + 9_070)
+        call.bye(at + 50_000)
+        pick.bye(at + 50_012)
+        s.expect(call, "answered", False, joined=(rung, pick) if n == 2 else (rung,), answered_by="human")
+    s.others = "not missed"

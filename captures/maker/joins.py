@@ -365,3 +365,55 @@ def phones_ring_all(s):
     legs[2].give_up(7_013)
     legs[1].bye(40_000)
     s.expect(legs[0], "answered", False, called=None, direction=None, joined=legs, answered_by="human")
+
+
+@scenario("hidden-caller-shown-as-unknown", OFFICE)
+def shown_as_unknown(s):
+    """A caller who hides; the PBX shows its phones `Unknown`, rings two and answers with a voicemail of its own
+
+    Neither number, name nor header is common to the legs. Nobody else waits.
+
+    Verdict: `voicemail`, missed, confidence low: the only call that waits is the one that phones without a caller ring for.
+    """
+    call = s.inbound("anonymous", headers=("Privacy: id",), **HIDDEN).ring(0, after=260)
+    phones = [s.phone("Unknown", p, e, "Unknown").ring(40) for p, e in ((PHONE_201, "201"), (PHONE_202, "202"))]
+    for phone in phones:
+        phone.give_up(20_000)
+    call.answer(20_030)
+    call.bye(33_000)
+    s.expect(call, "voicemail", True, withheld=True, joined=phones, answered_by="voicemail", confidence="low")
+
+
+@scenario("redirected-under-a-new-call-id", OFFICE)
+def anew(s):
+    """302 to an extension of the same PBX; the carrier calls it anew, with a Call-ID of its own; and once to the pilot
+
+    Caller and target are those that the redirection names.
+
+    Verdict: `answered`; `voicemail`, missed; one call each.
+    """
+    for at, caller, target in ((0, "+13125550376", "201"), (90_000, "+13125550377", PILOT)):
+        leg = s.inbound(caller).ring(at, after=240).refuse(at + 4_000, 302, (f"Contact: <sip:{target}@{PBX.host}:5060>",))
+        again = s.inbound(caller, target).ring(at + 4_100).answer(at + 8_000).bye(at + 40_000)
+        word = "voicemail" if target == PILOT else "answered"
+        s.expect(leg, word, target == PILOT, joined=(again,), task=target == PILOT)
+    s.texts = ["+13125550377"]
+
+
+@scenario("forwarded-to-a-desk-elsewhere")
+def desk_elsewhere(s):
+    """201 is busy and forwards to 305, a desk at another branch whose address no role names; it rings, and is answered
+
+    A short number, a Diversion, an answer after 1.8 s: what a voicemail that no role names looks like, but for the ringing.
+
+    Verdict: `unknown`, to be reviewed: it can't be told.
+    """
+    caller = "+13125550378"
+    call = s.inbound(caller).ring(0, after=240)
+    phone = s.phone(caller, PHONE_201, "201").ring(30).refuse(2_000, 486)
+    desk = s.leg(PBX, End("192.0.2.77", "Desk"), caller, "305", headers=(f"Diversion: <sip:201@{PBX.host}>;reason=user-busy",))
+    desk.ring(2_040, after=180).answer(3_840)
+    call.answer(3_860)
+    call.bye(30_000)
+    desk.bye(30_010)
+    s.expect(call, ("unknown", "answered"), False, joined=(phone, desk))

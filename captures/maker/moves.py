@@ -272,3 +272,22 @@ def mwi(s, at, phone, extension, waiting, counts=None):
     leg.request(at, "NOTIFY", 31, body=body, kind="application/simple-message-summary",
                 extra=("Event: message-summary", "Subscription-State: terminated"))
     leg.reply(at + 15, 200, method="NOTIFY", cseq=31)
+
+
+@scenario("key-sends-the-caller-to-voicemail", OFFICE)
+def by_key(s):
+    """201 answers, and a key on the phone sends the caller on to voicemail, without any REFER
+
+    The PBX opens a leg to the pilot with a Diversion of reason deflection, and ends the phone's leg; the caller stays.
+
+    Verdict: `voicemail`, missed: whoever answered had no time, and a message may wait.
+    """
+    caller = "+13125550375"
+    call, first = taken(s, caller)
+    pilot = s.leg(PBX, VOICEMAIL, caller, PILOT, headers=(f"Diversion: <sip:201@{PBX.host}>;reason=deflection;counter=1",))
+    pilot.invite(12_000).reply(12_010, 100).answer(12_180)
+    first.bye(12_260)
+    call.bye(35_000)
+    pilot.bye(35_012)
+    s.expect(call, "voicemail", True, called=MAIN, joined=(first, pilot), answered_by="voicemail", task=True)
+    s.texts = [caller]

@@ -2,6 +2,7 @@
 
 from .audible import heard
 from .audio import conversation
+from .hunts import queue
 from .office import *
 from .vendors import *
 
@@ -158,3 +159,46 @@ def elsewhere_voicemail(s):
         leg.give_up(20_000 + n * 3, ('Reason: SIP;cause=200;text="Call completed elsewhere"',))
     call.answer(20_046).bye(44_000)
     s.expect(call, ("unknown", "voicemail", "answered_inferred"), "*", joined=phones)
+
+
+@scenario("agent-answers-when-the-caller-has-gone", OFFICE)
+def too_late(s):
+    """A queue: the caller hangs up while the second agent rings, who picks up 10 ms later; then the same with a menu
+
+    The PBX ends the agent's leg at once.
+
+    Verdict: `queue_abandoned` and `ivr_abandoned`, missed: nobody has spoken with the caller.
+    """
+    call, rounds = queue(s, "+13125550379", 2)
+    for n, pair in enumerate(rounds):
+        for k, leg in enumerate(pair):
+            if n == 0:
+                leg.give_up(9_000 + k * 3)
+    call.bye(19_000)
+    rounds[1][0].answer(19_010).bye(19_030)
+    rounds[1][1].give_up(19_012)
+    s.expect(call, "queue_abandoned", True, called=MAIN, joined=sum(rounds, []), answered_by="queue", task=True)
+    menu = s.inbound("+13125550380", MAIN).invite(120_000).reply(120_009, 100).answer(120_080)
+    phone = s.phone("+13125550380", PHONE_201, "201").ring(126_000).answer(135_030)
+    menu.bye(135_000)
+    phone.bye(135_050)
+    s.expect(menu, "ivr_abandoned", True, called=MAIN, joined=(phone,), answered_by="ivr", task=True)
+    s.texts = ["+13125550379", "+13125550380"]
+
+
+@scenario("still-in-the-queue-at-the-end", OFFICE)
+def still_up(s):
+    """The capture ends while a caller waits in the queue, another in front of the voicemail
+
+    Verdict: `answered`, by the queue and by the voicemail, confidence low, without an end: what becomes of them isn't known.
+    """
+    call, rounds = queue(s, "+13125550381", 2)
+    for n, pair in enumerate(rounds):
+        for k, leg in enumerate(pair):
+            leg.give_up(9_000 + n * 8_000 + k * 3)
+    waits = s.inbound("+13125550382", MAIN).ring(30_000, after=260)
+    pilot = s.leg(PBX, VOICEMAIL, "+13125550382", PILOT, headers=(f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer",))
+    pilot.invite(42_000).reply(42_010, 100).answer(42_100)
+    waits.answer(42_120)
+    s.expect(call, "answered", False, called=MAIN, joined=sum(rounds, []), answered_by="queue", confidence="low")
+    s.expect(waits, "answered", False, called=MAIN, joined=(pilot,), answered_by="voicemail", confidence="low")

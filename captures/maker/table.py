@@ -29,7 +29,7 @@ S18 ring-all, the caller cancels, phones told "elsewhere": freeswitch-cancels-to
 S19 serial hunt, the third answers: serial-hunt-answered lab-serial-hunt-third-answers
 S20 serial hunt, nobody, pilot: b2bua-hunt-to-pilot proxy-serial-hunt-to-voicemail hunt-abandoned-in-the-gap lab-serial-hunt-to-pilot
 S21 phones' side only: phones-only phones-only-elsewhere phones-only-answered phones-only-then-voicemail last-diverter-was-called phones-only-all-busy phones-only-ring-all-answered
-S22 302 to the pilot: pilot-forward-by-302 pbx-redirects-to-pilot lab-redirect-to-pilot
+S22 302 to the pilot: pilot-forward-by-302 pbx-redirects-to-pilot lab-redirect-to-pilot redirected-under-a-new-call-id
 S23 302 to a mobile: forward-to-mobile-answered forward-to-mobile-unanswered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
 S24 Diversion to the pilot, message: diversion-to-pilot-message b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
 S25 Diversion to the pilot, hang-up in the greeting: diversion-to-pilot-hangup
@@ -40,15 +40,15 @@ S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voic
 S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail-in-early-media ringback-in-early-media-then-person lab-early-media-cancel
 S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered voicemail-then-operator
 S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail ivr-then-mobile-unanswered
-S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182
+S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182 agent-answers-when-the-caller-has-gone
 S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer lab-blind-transfer lab-blind-transfer-unanswered person-then-queue
 S35 attended transfer, Replaces: attended-transfer
 S36 pickup by Replaces: pickup-by-replaces
-S37 pickup by code: pickup-by-code park-and-retrieve
+S37 pickup by code: pickup-by-code park-and-retrieve pickup-seen-late-or-in-part
 S38 answered for three seconds: answered-three-seconds answered-short
-S39 transfer to voicemail: transfer-to-voicemail
+S39 transfer to voicemail: transfer-to-voicemail key-sends-the-caller-to-voicemail
 S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did mailbox-owner-dials-in-info mailbox-retrieval-through-a-carrier
-S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one
+S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one hidden-caller-shown-as-unknown
 S42 P-Asserted-Identity and From differ: asserted-differs-from-from
 S43 Remote-Party-ID: remote-party-id
 S44 tel: with phone-context: tel-with-phone-context
@@ -57,7 +57,7 @@ S46 international: international-callers foreign-and-odd-callers canadian-caller
 S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-behind-an-sbc joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall
 S48 proxy hops: proxy-hops lab-proxy-hops
 S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call
-S50 start in mid-call: starts-in-mid-call cut-off
+S50 start in mid-call: starts-in-mid-call cut-off still-in-the-queue-at-the-end
 S51 fragmented INVITE: ipv4-fragments ipv6-fragments lab-fragmented-invite
 S52 TCP in pieces, pipelined: tcp-in-pieces tcp-two-in-one-segment
 S53 WebSocket: websocket

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::call::hash::Keyer;
+use crate::call::hash::{Key, Keyer};
 use crate::call::held::Held;
-use crate::call::home::{Home, PHONES, REORDERED};
+use crate::call::home::{Home, PHONES, REDIRECTED, REORDERED};
 use crate::call::identity;
 use crate::call::invite::Invite;
-use crate::call::join::{Reader, Traits};
+use crate::call::join::Reader;
 use crate::call::leg::{Leg, NewLeg};
 use crate::call::listening::{self, Ears, Spot};
 use crate::call::office::{self, Office};
@@ -20,7 +20,7 @@ use crate::call::open::{self, Media, OpenCall, Plan};
 use crate::call::outcome::{self, Ending};
 use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
-use crate::call::recent::{RecentIds, Strangers};
+use crate::call::recent::{RecentIds, Strangers, UnseenAnswers};
 use crate::call::relayed::{Relay, SSRC};
 use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
@@ -71,6 +71,7 @@ pub struct Calls {
     noncalls: Strangers,
     held: Held,
     pickups: Pickups,
+    unseen: UnseenAnswers,
     timers: Timers,
     mailboxes: Mailboxes,
     ids: RecentIds,
@@ -102,6 +103,7 @@ impl Calls {
             noncalls: Strangers::default(),
             held: Held::default(),
             pickups: Pickups::default(),
+            unseen: UnseenAnswers::default(),
             timers: Timers::default(),
             mailboxes: Mailboxes::new(settings.pbx.profile.has(Quirk::MwiWithoutCount)),
             ids: RecentIds::default(),
@@ -394,6 +396,11 @@ impl Calls {
             let asked = self.reader(heard, &invite).asked();
             self.tracked.offer_keys(at.call, asked.into_iter().flatten());
         }
+        if heard.redirects() {
+            let invite = Invite::of(heard.message);
+            let sent_on: SmallVec<[Key; 4]> = self.reader(heard, &invite).sent_on().collect();
+            self.tracked.offer_keys(at.call, sent_on.into_iter());
+        }
         if at.leg == 0 && heard.from_caller && DESCRIBES.contains(&heard.message.method()) {
             let spots = Spot::all_of(&self.keyer, heard.message);
             self.tracked.expect(at.call, &spots, heard.message.status().is_none());
@@ -401,7 +408,7 @@ impl Calls {
         if heard.bears_on_answer() {
             self.listen(at.call);
         }
-        if grown || heard.refers() {
+        if grown || heard.refers() || heard.redirects() {
             self.tracked.book(at.call);
         }
         self.settle(at.call, heard.datagram.at);
@@ -428,10 +435,13 @@ impl Calls {
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
-        let traits = if partial { Traits::default() } else { self.reader(heard, &invite).traits() };
+        let traits = self.reader(heard, &invite).traits();
         let window = self.office.make.correlate.window;
         let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
         let joins = matches!(home, Home::Call { .. });
+        if partial && !joins {
+            self.unseen.add(&leg.hops[0]);
+        }
         if self.tracked.is_heavy() || (!joins && self.tracked.is_full()) {
             self.counters.evicted += 1;
             return;
@@ -524,6 +534,11 @@ impl Calls {
             open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
         } else {
             leg.joined_by = rule;
+            if rule == REDIRECTED
+                && let Some(open) = self.tracked.get_mut(call)
+            {
+                open.diverted = true;
+            }
             let covered = rule == PHONES && leg.hops[0].voicemail.is_some();
             if covered
                 && self.office.diverted(invite, false).is_some()
@@ -582,12 +597,14 @@ impl Calls {
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
-        if newly_answered {
-            self.pickups.note(open);
-        }
+        let picked_up = if newly_answered { self.pickups.note(call, open) } else { SmallVec::new() };
         if open.picked_up.is_none() && open.answer_told {
             open.picked_up = self.pickups.of(open, now);
         }
+        for (call, serial) in picked_up {
+            self.look_for_pickup(call, serial, now);
+        }
+        let Some(open) = self.tracked.get_mut(call) else { return };
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
@@ -599,6 +616,15 @@ impl Calls {
         }
         if plan.at <= now {
             self.close(call, now, plan);
+        }
+    }
+
+    /// Whether a call that was answered a moment ago was picked up by who has just been answered.
+    fn look_for_pickup(&mut self, call: u32, serial: u64, now: Timestamp) {
+        let unexplained =
+            |open: &&mut OpenCall| open.serial == serial && open.closed.is_none() && open.picked_up.is_none();
+        if let Some(open) = self.tracked.get_mut(call).filter(unexplained) {
+            open.picked_up = self.pickups.of(open, now);
         }
     }
 
@@ -641,7 +667,11 @@ impl Calls {
         let coverage = &self.office.pbx.profile.coverage;
         let heard = open.answered_at().filter(|_| open.media.listening);
         let heard = heard.and_then(|at| self.ears.judge(call, at, plan.ended.unwrap_or(now)));
-        let case = outcome::Case { heard: heard.as_ref(), ..open.case(direction, plan.ending, coverage) };
+        let case = outcome::Case {
+            heard: heard.as_ref(),
+            answered_unseen: self.unseen.may_be_of(open),
+            ..open.case(direction, plan.ending, coverage)
+        };
         let judgement = outcome::judge(&case, judge);
         self.ears.forget(call);
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);

@@ -80,6 +80,10 @@ impl Tracked {
                 return Home::Call { call, rule: REFERRED };
             }
         }
+        let sent_on = |call: &u32| self.is_live(*call, now) && self.came_by(*call, hop);
+        if let Some(call) = only(found(traits.redirected).iter().copied().filter(sent_on)) {
+            return Home::Call { call, rule: REDIRECTED };
+        }
         let just_left = |call: &u32| self.has_just_left(*call, hop, now);
         if let Some(call) = only(found(traits.outgoing[1]).iter().copied().filter(just_left)) {
             return Home::Call { call, rule: REORDERED };
@@ -88,6 +92,18 @@ impl Tracked {
             let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
             rings && self.is_live(*call, now)
         };
+        if matches!(hop.role, Role::PhoneOut | Role::Voicemail) && !traits.relayed {
+            let from_trunk =
+                |call: &u32| self.first_hop(*call).is_some_and(|first| first.role == Role::TrunkIn);
+            let taken = |call: &u32| self.get(*call).is_some_and(OpenCall::is_taken);
+            let pending = |call: &u32| waiting(call) && from_trunk(call) && !taken(call);
+            let fitting: Vec<u32> = found(traits.nameless[1]).iter().copied().filter(pending).collect();
+            match fitting[..] {
+                [] => {}
+                [call] => return Home::Call { call, rule: ALONE_PENDING },
+                _ => return Home::Ambiguous(fitting),
+            }
+        }
         match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
             Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail | Role::Unknown) => {
                 Home::Call { call, rule: PHONES }
@@ -145,6 +161,11 @@ impl Tracked {
         self.first_hop(call).is_some_and(|first| first.src != hop.src && first.dst != hop.dst)
     }
 
+    /// The call's first leg came from where the new one comes from.
+    fn came_by(&self, call: u32, hop: &Hop) -> bool {
+        self.first_hop(call).is_some_and(|first| first.src.ip() == hop.src.ip())
+    }
+
     /// Answered, or heard of within `window`.
     fn is_recent(&self, call: u32, now: Timestamp, window: Span) -> bool {
         let heard = |open: &OpenCall| open.legs.iter().flat_map(|leg| &leg.hops).map(Hop::last_heard).max();
@@ -186,6 +207,12 @@ pub const REORDERED: &str = "reordered";
 
 /// The rule by which a leg joins that a REFER asked for.
 pub const REFERRED: &str = "referred";
+
+/// The rule by which a leg joins to which a redirection sent the caller.
+pub const REDIRECTED: &str = "redirected";
+
+/// The rule by which a leg joins that says nothing of its caller: one call waits that doesn't either.
+pub const ALONE_PENDING: &str = "alone_pending";
 
 /// The rule by which legs join where no caller's is in sight.
 pub const PHONES: &str = "phones";

@@ -15,6 +15,8 @@
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
 //! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |
 //! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
+//! | `redirected` | goes where a 3xx of the call sent its caller, with a Call-ID of its own |
+//! | `alone_pending` | leaves the PBX without a caller's number, and one call without one has entered it and waits |
 //! | `phones` | leaves the same PBX for another phone or voicemail, and no caller's leg is in sight |
 //!
 //! Where two calls fit, none is guessed: both are ambiguous.
@@ -58,6 +60,10 @@ pub struct Traits {
     pub relayed: bool,
     /// By what a REFER would have asked for it: its target with its caller, and with who referred.
     pub referred: [Option<Key>; 2],
+    /// By what a redirection would have asked for it: its target with its caller.
+    pub redirected: Option<Key>,
+    /// At the address it enters, and at the one it leaves, if its caller is hidden.
+    pub nameless: [Option<Key>; 2],
 }
 
 /// The parties of a leg as keys at one address.
@@ -144,7 +150,7 @@ impl Traits {
     pub fn offered(&self) -> impl Iterator<Item = Key> + '_ {
         let shared = self.shared.iter().map(|(key, _)| *key);
         let Ends { caller, name, called } = self.entering;
-        let ends = [caller, name, called, self.own, self.outgoing[0]].into_iter().flatten();
+        let ends = [caller, name, called, self.own, self.outgoing[0], self.nameless[0]].into_iter().flatten();
         shared.chain(self.media.iter().map(|spot| spot.key)).chain(ends)
     }
 }
@@ -153,13 +159,14 @@ impl Reader<'_> {
     /// The traits of the INVITE.
     pub fn traits(&self) -> Traits {
         let Invite { message, target, from, .. } = *self.invite;
-        let src = self.place(self.datagram.src, self.datagram.dst);
-        let dst = self.place(self.datagram.dst, self.datagram.src);
+        let [src, dst] = self.places();
+        let is_offer = message.status().is_none();
         let caller = from.and_then(|from| identity::comparable(from.uri.user()));
         let name = from.and_then(|from| from.name.display()).and_then(identity::comparable_name);
         let called = target.and_then(|uri| identity::comparable(uri.user()));
         let keyed = |what: Option<Comparable>| what.map(|what| self.keyer.key(PARTY, &what));
         let told = caller.is_some_and(|caller| caller.iter().all(u8::is_ascii_digit));
+        let hidden = caller.is_none_or(|caller| identity::names_nobody(&caller));
         let (caller, name, called) = (keyed(caller), keyed(name), keyed(called));
         let at = |place: Key, kind, what: Option<Key>| what.map(|what| place.with(kind, what));
         let ends = |place| Ends {
@@ -176,15 +183,26 @@ impl Reader<'_> {
             shared: self.shared(),
             own: Some(self.own),
             named: self.named(call_id),
-            media: Spot::all_of(&self.keyer, message),
+            media: if is_offer { Spot::all_of(&self.keyer, message) } else { Spots::new() },
             before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
             referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
                 .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
+            redirected: at(src, REDIRECTED, called).zip(caller).map(|(to, who)| to.with(REDIRECTED, who)),
+            nameless: [dst, src].map(|place| hidden.then(|| place.with(NAMELESS, place))),
             outgoing: [src, dst].map(|place| at(place, OUTGOING, caller.filter(|_| told))),
             entering: ends(dst),
             leaving: ends(src),
             relayed: self.is_relayed(),
         }
+    }
+
+    /// The addresses it leaves and enters; a response tells them the other way round.
+    fn places(&self) -> [Key; 2] {
+        let (src, dst) = match self.invite.message.status() {
+            None => (self.datagram.src, self.datagram.dst),
+            Some(_) => (self.datagram.dst, self.datagram.src),
+        };
+        [self.place(src, dst), self.place(dst, src)]
     }
 
     /// Whether the Via below the top one is of another place than the sender's (RFC 3261 16.6, step 8).
@@ -206,6 +224,16 @@ impl Reader<'_> {
             let who = keyed(who?.uri.user())?;
             Some(place.with(kind, target?).with(kind, who))
         })
+    }
+
+    /// The keys of what a redirection asks its receiver for: a call to each Contact, by the same caller (RFC 3261 8.1.3.4).
+    pub fn sent_on(&self) -> impl Iterator<Item = Key> {
+        let [place, _] = self.places();
+        let keyed = |user: &[u8]| identity::comparable(user).map(|user| self.keyer.key(PARTY, &user));
+        let who = self.invite.from.and_then(|from| keyed(from.uri.user()));
+        let contacts = self.invite.message.values(HeaderName::Contact).take(limits::DIVERSIONS);
+        let targets = contacts.filter_map(move |contact| keyed(NameAddr::parse(contact).uri().user()));
+        targets.filter_map(move |target| Some(place.with(REDIRECTED, target).with(REDIRECTED, who?)))
     }
 
     fn referrer(&self) -> Option<Key> {
@@ -293,6 +321,8 @@ const PARTY: u8 = 12;
 const PLACE: u8 = 13;
 const REFERRED: u8 = 14;
 const REFERRED_BY: u8 = 15;
+const REDIRECTED: u8 = 24;
+const NAMELESS: u8 = 25;
 
 /// What stands for several calls where one is usual; no call has this place.
 const MANY: u32 = u32::MAX;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::call::hash::Key;
-use crate::call::home::REFERRED;
+use crate::call::home::{REDIRECTED, REFERRED};
 use crate::call::identity::{Called, Caller};
 use crate::call::idle::Place;
 use crate::call::leg::{Bye, Leg};
@@ -119,7 +119,7 @@ pub struct Plan {
 }
 
 impl OpenCall {
-    /// The leg that decides: the caller's. Where that is not in sight: a phone that answered, else a
+    /// The leg that decides: the caller's, and where that was redirected, the one it went on in. Where that is not in sight: a phone that answered, else a
     /// voicemail that did, else one that still rings.
     #[inline]
     pub fn lead(&self) -> usize {
@@ -132,6 +132,9 @@ impl OpenCall {
         let open = |leg: &Leg| leg.caller_hop().is_some_and(|hop| !hop.is_over());
         let first_that = |is: &dyn Fn(&Leg) -> bool| self.legs.iter().position(is);
         match self.legs.first() {
+            Some(first) if first.caller_hop().is_some_and(Hop::is_redirected) => {
+                self.legs.iter().rposition(|leg| leg.joined_by == REDIRECTED).unwrap_or(0)
+            }
             Some(first) if is_headless(&self.legs) && !answered(first) => first_that(&phone)
                 .or_else(|| first_that(&answered))
                 .or_else(|| first_that(&open))
@@ -271,6 +274,7 @@ impl OpenCall {
             scanner: self.scanner,
             diverted: self.diverted,
             coverage,
+            answered_unseen: false,
             picked_up: self.picked_up,
             one_way: self.media.one_way(),
             heard: None,

@@ -3,13 +3,15 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::call::leg::Leg;
 use crate::call::open::OpenCall;
 use crate::call::outcome::CAUSALITY;
 use crate::call::transaction::{Hop, Seen};
 use crate::event::Role;
 use crate::limits;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Somebody within the business who took the call from another phone.
 #[derive(Clone, Copy, Debug)]
@@ -24,18 +26,28 @@ pub struct Pickup {
 #[derive(Debug, Default)]
 pub struct Pickups {
     recent: VecDeque<(Seen, bool)>,
+    /// Calls that the PBX answered a moment ago, by place and serial number.
+    answered: VecDeque<(u32, u64, Timestamp)>,
 }
 
 impl Pickups {
-    /// Notes a call that has just been answered, if it may be a pickup.
-    pub fn note(&mut self, open: &OpenCall) {
-        let [leg] = &*open.legs else { return };
-        let hop = leg.caller_hop().filter(|hop| leg.role() == Role::PhoneIn && hop.voicemail.is_none());
-        let Some(seen) = hop.and_then(|hop| hop.answered) else { return };
-        if self.recent.len() >= limits::PICKUPS {
-            self.recent.pop_front();
+    /// Notes a call that has just been answered. Tells which calls it may be a pickup of, by place and serial number, if those
+    /// were seen to be answered before it.
+    pub fn note(&mut self, call: u32, open: &OpenCall) -> SmallVec<[(u32, u64); 2]> {
+        let Some((leg, seen)) = open.legs.first().and_then(|leg| Some((leg, leg.caller_hop()?.answered?)))
+        else {
+            return SmallVec::new();
+        };
+        if leg.role() != Role::PhoneIn && !calls_a_code(open) {
+            keep(&mut self.answered, (call, open.serial, seen.at));
+            return SmallVec::new();
         }
-        self.recent.push_back((seen, false));
+        if open.legs.len() > 1 || leg.caller_hop().is_some_and(|hop| hop.voicemail.is_some()) {
+            return SmallVec::new();
+        }
+        keep(&mut self.recent, (seen, false));
+        let before = self.answered.iter().filter(|(.., at)| near(*at, seen.at));
+        before.map(|(call, serial, _)| (*call, *serial)).collect()
     }
 
     /// Who picked up a call that the PBX answered a moment ago while it stopped a phone it rang.
@@ -46,11 +58,12 @@ impl Pickups {
         if self.recent.is_empty() {
             return None;
         }
-        let first = open.legs.first().filter(|leg| leg.role() != Role::PhoneIn)?;
-        let at = first.caller_hop()?.answered.filter(|seen| now.since(seen.at) <= CAUSALITY)?.at;
+        let first = open.legs.first().filter(|leg| leg.role() != Role::PhoneIn && !calls_a_code(open))?;
+        let recent = |seen: &Seen| now.since(seen.at) <= CAUSALITY + LATE;
+        let at = first.caller_hop()?.answered.filter(recent)?.at;
         let phones = || open.legs.iter().skip(1).flat_map(|leg: &Leg| &leg.hops);
         let stopped = |hop: &Hop| {
-            let end = hop.cancelled.filter(|_| hop.role == Role::PhoneOut);
+            let end = hop.cancelled.filter(|_| matches!(hop.role, Role::PhoneOut | Role::Unknown));
             end.is_some_and(|end| near(end.at, at))
         };
         if phones().any(|hop| hop.answered.is_some()) || !phones().any(stopped) {
@@ -64,6 +77,22 @@ impl Pickups {
     }
 }
 
+/// Whether a number that is none was dialled, as codes are: where no role tells a phone.
+fn calls_a_code(open: &OpenCall) -> bool {
+    let is_unknown = open.legs.first().is_some_and(|leg| leg.role() == Role::Unknown);
+    is_unknown && open.called.user.starts_with(['*', '#'])
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, new: T) {
+    if kept.len() >= limits::PICKUPS {
+        kept.pop_front();
+    }
+    kept.push_back(new);
+}
+
 fn near(a: Timestamp, b: Timestamp) -> bool {
     a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
 }
+
+/// What is seen of one moment may come apart by this much.
+const LATE: Span = Span::from_millis(300);

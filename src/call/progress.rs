@@ -107,6 +107,12 @@ impl Heard<'_> {
         }
     }
 
+    /// Whether it tells the caller's side where else to try.
+    pub fn redirects(&self) -> bool {
+        let redirection = self.message.status().is_some_and(|status| status / 100 == 3);
+        redirection && self.message.method() == Method::Invite && self.from_caller
+    }
+
     /// Whether it asks the other side of a dialog to call somebody.
     pub fn refers(&self) -> bool {
         let refer = self.message.method() == Method::Refer && self.message.status().is_none();

@@ -3,10 +3,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 
 use crate::call::hash::{Key, KeyMap, Taken};
-use crate::event::CallKey;
+use crate::call::open::OpenCall;
+use crate::call::transaction::Hop;
+use crate::event::{CallKey, Role};
 use crate::limits;
+use crate::time::Timestamp;
 
 /// Ids of recent calls, so that a key used again gets the next number.
 #[derive(Debug, Default)]
@@ -61,6 +65,34 @@ impl Strangers {
     /// Whether the dialog is one of them.
     pub fn contains(&self, key: Key) -> bool {
         self.keys.contains_key(&key)
+    }
+}
+
+/// Answers to INVITEs that were not seen, the last ones: each may have been for a call that seems to be missed.
+#[derive(Debug, Default)]
+pub struct UnseenAnswers {
+    /// When, and the PBX that rang the phone, or that the phone called to pick a call up.
+    recent: VecDeque<(Timestamp, IpAddr)>,
+}
+
+impl UnseenAnswers {
+    /// Notes an answer that belongs to no call in sight.
+    pub fn add(&mut self, hop: &Hop) {
+        if self.recent.len() >= limits::UNSEEN_ANSWERS {
+            self.recent.pop_front();
+        }
+        let pbx = match hop.role {
+            Role::TrunkIn => return,
+            Role::PhoneIn => hop.dst.ip(),
+            _ => hop.src.ip(),
+        };
+        self.recent.push_back((hop.opened.at, pbx));
+    }
+
+    /// Whether one came since a call began, where the call entered the PBX.
+    pub fn may_be_of(&self, open: &OpenCall) -> bool {
+        let Some(first) = open.legs.first().and_then(|leg| leg.hops.first()) else { return false };
+        self.recent.iter().any(|(at, pbx)| *at >= open.began && *pbx == first.dst.ip())
     }
 }
 

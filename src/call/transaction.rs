@@ -125,6 +125,11 @@ impl Hop {
         }
     }
 
+    /// Whether it was answered with where else to try (RFC 3261 21.3).
+    pub fn is_redirected(&self) -> bool {
+        self.answered.is_none() && self.refused.is_some_and(|refused| refused.status / 100 == 3)
+    }
+
     /// Whether nothing more is expected of it.
     pub fn is_over(&self) -> bool {
         self.answered.is_some() || self.refused.is_some() || self.cancelled.is_some()

@@ -100,6 +100,10 @@ fn answered_by(case: &Case<'_>, hop: &Hop) -> Judgement {
         }
         Some(VoicemailSign::Connected) => return voicemail(Confidence::Medium, "call.connected_to_pilot"),
         Some(VoicemailSign::Media) => return voicemail(Confidence::Medium, "call.media_at_voicemail_host"),
+        Some(VoicemailSign::Diverted) if answered_like_a_machine(hop) && rang_like_a_phone(hop) => {
+            return Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low)
+                .because(frame, "call.diverted_and_answered_soon");
+        }
         Some(VoicemailSign::Diverted) if answered_like_a_machine(hop) => {
             return voicemail(Confidence::Low, "call.diverted_and_answered_at_once");
         }
@@ -222,12 +226,20 @@ fn answered_like_a_machine(hop: &Hop) -> bool {
     answered_after(hop) <= MACHINE_PICKS_UP && !matches!(hop.role, Role::PhoneOut | Role::TrunkOut)
 }
 
+/// It rang, and for longer than a machine lets it.
+fn rang_like_a_phone(hop: &Hop) -> bool {
+    hop.ringing.is_some() && answered_after(hop) > MACHINE_RINGS
+}
+
 fn near(a: Timestamp, b: Timestamp) -> bool {
     a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
 }
 
 /// Nobody takes a call in less; a voicemail, an IVR or an announcement does.
 const NOBODY_PICKS_UP: Span = Span::from_millis(500);
+
+/// A voicemail that rings at all doesn't for longer; a colleague at their desk may.
+const MACHINE_RINGS: Span = Span::from_secs(1);
 
 /// A voicemail picks up a diverted call sooner than a person can.
 const MACHINE_PICKS_UP: Span = Span::from_secs(3);

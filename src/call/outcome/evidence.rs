@@ -10,10 +10,12 @@ use crate::wire::packet::FrameRef;
 
 /// The hop that answered: the last 2xx before the caller's, else one that came later (an IVR handed the
 /// call on). Hops whose role is known are preferred to those of proxies in between. A leg that was over
-/// before the caller got an answer wasn't the reason for it, and a page is nobody's answer.
+/// before the caller got an answer wasn't the reason for it, a page is nobody's answer, and one that came when the caller
+/// had hung up was for nobody.
 pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
     let paged = is_paged(case);
-    let counts = |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !(paged && hop.page);
+    let counts =
+        |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !(paged && hop.page) && !came_too_late(case, hop);
     let before = |hop: &&Hop| answered_or(hop, at) <= at + REORDER;
     let still_up = |leg: &Leg| leg.bye.is_none_or(|bye| bye.seen.at >= at);
     let known = |hop: &&Hop| hop.role != Role::Unknown || hop.voicemail.is_some();
@@ -42,13 +44,37 @@ fn successor<'a>(case: &Case<'a>, first: &Hop, paged: bool) -> Option<&'a Hop> {
     if first.voicemail.is_some() {
         return person;
     }
+    if person.is_none()
+        && let Some(left) = left_alone(case, first)
+    {
+        let took = |hop: &&Hop| {
+            is_sure(hop) && left.since(answered_or(hop, since)).as_micros().abs() <= MOVED.as_micros()
+        };
+        return later().map(|(_, hop)| hop).filter(took).max_by_key(|hop| answered_or(hop, since));
+    }
     let referred = case.legs.iter().filter_map(|leg| leg.referred).min()?;
     let until = person.map_or(referred, |hop| answered_or(hop, since).max(referred));
-    let pilot = |hop: &&Hop| {
-        let sure = matches!(hop.voicemail, Some(VoicemailSign::Configured | VoicemailSign::Target));
-        sure && answered_or(hop, since) > until
-    };
+    let pilot = |hop: &&Hop| is_sure(hop) && answered_or(hop, since) > until;
     later().map(|(_, hop)| hop).filter(pilot).max_by_key(|hop| answered_or(hop, since))
+}
+
+/// Whether a hop is known to lead to voicemail.
+fn is_sure(hop: &Hop) -> bool {
+    matches!(hop.voicemail, Some(VoicemailSign::Configured | VoicemailSign::Target))
+}
+
+/// When who had answered hung up while the caller stayed: a key on the phone sent them on to voicemail.
+fn left_alone(case: &Case<'_>, first: &Hop) -> Option<Timestamp> {
+    let (leg, _) = others(case).find(|(_, hop)| std::ptr::eq(*hop, first))?;
+    let left = leg.bye?.seen.at;
+    let over = case.legs.get(case.lead)?.bye.map(|bye| bye.seen.at);
+    over.is_none_or(|over| over.since(left) > UNWANTED).then_some(left)
+}
+
+/// Whether an answer came when the caller had hung up already.
+fn came_too_late(case: &Case<'_>, hop: &Hop) -> bool {
+    let over = case.legs.get(case.lead).and_then(|lead| lead.bye).map(|bye| bye.seen.at);
+    over.zip(hop.answered).is_some_and(|(over, seen)| seen.at >= over)
 }
 
 /// Whether the PBX kept the answer: one that came too late is ended at once (RFC 3261 16.7, 13.2.2.4).
@@ -88,8 +114,10 @@ pub(super) fn rung_phones<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Hop> 
 /// A phone whose answer wasn't seen, though the BYE of its dialog was; and whether the phone sent that: it
 /// may only once it has answered (RFC 3261 15), a PBX may before.
 pub(super) fn unseen_answer<'a>(case: &Case<'a>) -> Option<(&'a Hop, bool)> {
-    let unseen = |(leg, hop): (&'a Leg, &'a Hop)| Some((hop, !leg.bye?.by_caller));
-    let phones = others(case).filter(|(_, hop)| is_phone(hop) && !hop.is_over());
+    // Who picks a call up calls the PBX for it.
+    let picks_up = |hop: &Hop| hop.role == Role::PhoneIn;
+    let unseen = |(leg, hop): (&'a Leg, &'a Hop)| Some((hop, leg.bye?.by_caller == picks_up(hop)));
+    let phones = others(case).filter(|(_, hop)| (is_phone(hop) || picks_up(hop)) && !hop.is_over());
     phones.filter_map(unseen).max_by_key(|(_, by_phone)| *by_phone)
 }
 
@@ -99,7 +127,8 @@ pub(super) fn forwarded<'a>(case: &Case<'a>) -> Option<&'a Hop> {
     let out = others(case).map(|(_, hop)| hop).filter(|hop| hop.role == Role::TrunkOut);
     let last = out.filter(|_| inbound).max_by_key(|hop| hop.opened.at)?;
     let gone = |hop: &Hop| hop.ended_unanswered().is_some_and(|end| end <= last.opened.at);
-    Some(last).filter(|last| last.answered.is_none() && rung_phones(case).all(gone))
+    let in_vain = last.answered.is_none() || came_too_late(case, last);
+    Some(last).filter(|_| in_vain && rung_phones(case).all(gone))
 }
 
 /// Whether the call was seen among the phones only.
@@ -131,6 +160,9 @@ pub const CAUSALITY: Span = Span::from_millis(700);
 
 /// Who doesn't want an answer that came ends it within this.
 pub(super) const UNWANTED: Span = Span::from_secs(1);
+
+/// A voicemail takes a caller over from a person within this, before or after the person leaves.
+const MOVED: Span = Span::from_secs(5);
 
 /// Two taps may show neighbouring messages out of order by this much.
 const REORDER: Span = Span::from_millis(100);

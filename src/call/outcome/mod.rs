@@ -11,6 +11,7 @@ mod unanswered;
 
 pub use evidence::{CAUSALITY, answerer, is_headless};
 
+use crate::call::home::ALONE_PENDING;
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
 use crate::call::outcome::unanswered::unanswered;
@@ -40,6 +41,8 @@ pub struct Case<'a> {
     pub coverage: &'a Coverage,
     /// The caller was sent media for a while and sent none.
     pub one_way: bool,
+    /// While it was up somebody answered a leg whose start was not seen, and which may be its.
+    pub answered_unseen: bool,
     /// Somebody took it from another phone, by a code.
     pub picked_up: Option<Pickup>,
     /// What ended it.
@@ -97,6 +100,14 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         Some(answered) => answered_at(case, hop, answered.at, settings),
         None => unanswered(case, hop),
     };
+    let is_missed = missed(judgement.outcome, Direction::Unknown, settings);
+    if is_missed && hop.answered.is_some() && case.is_still_up() {
+        judgement = judgement.instead(Outcome::Answered, hop, "call.still_up").unsure();
+    } else if is_missed && case.answered_unseen {
+        judgement = judgement.instead(Outcome::Unknown, hop, "call.leg_answered_unseen").unsure();
+    } else if hop.answered.is_some() && case.legs.iter().any(|leg| leg.joined_by == ALONE_PENDING) {
+        judgement = judgement.unsure();
+    }
     if case.emergency {
         judgement = judgement.instead(Outcome::Emergency, hop, "call.emergency_number");
     } else if case.scanner && missed(judgement.outcome, Direction::Unknown, settings) {
@@ -106,6 +117,13 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         judgement = judgement.because(frame, "call.fax_agreed");
     }
     judgement
+}
+
+impl Case<'_> {
+    /// No message ended it: the input did, or nobody heard of it for half a day.
+    fn is_still_up(&self) -> bool {
+        self.ending != Ending::Message && self.legs.get(self.lead).is_some_and(|leg| leg.bye.is_none())
+    }
 }
 
 impl Judgement {
@@ -121,6 +139,12 @@ impl Judgement {
     /// With one more reason.
     pub(super) fn because(mut self, frame: FrameRef, rule: &'static str) -> Judgement {
         self.evidence.push((frame, rule));
+        self
+    }
+
+    /// The same, as a guess.
+    fn unsure(mut self) -> Judgement {
+        self.confidence = Confidence::Low;
         self
     }
 
