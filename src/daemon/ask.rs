@@ -1,6 +1,7 @@
 //! What other threads ask of the loop: figures, and what people want changed. Each is answered on its next turn.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::fmt;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use super::figures::Figures;
 use crate::engine::Input;
@@ -12,14 +13,38 @@ use crate::time::Span;
 pub enum Ask {
     /// All that can be told now.
     Figures(Sender<Figures>),
-    /// The engine takes the first, one after the other, and the store does the second once it has what the engine said to it.
+    /// The engine takes the first, one after the other, and the store does the second once it has what the engine said to
+    /// it. All of that or, where too much waits for the disk, nothing.
     Act(Vec<Input<'static>>, Option<Job>),
     /// Texts may leave again.
     Release,
 }
 
-/// Something for the store's thread.
-pub type Job = Box<dyn FnOnce(&mut dyn Store) + Send>;
+/// Something for the store's thread; without a store, whoever asked is told that too much waits for the disk.
+pub type Job = Box<dyn FnOnce(Option<&mut dyn Store>) + Send>;
+
+/// Why nobody can say that something is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// Too much waits for the disk: it was not done, and may be asked for again.
+    Full,
+    /// The disk is slow: it is done later, if ringback runs on.
+    Slow,
+    /// Ringback ended before it was written.
+    Ended,
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotKept::Full => {
+                "not done, too much waits for the disk already; make room for the store, then ask again"
+            }
+            NotKept::Slow => "the store can't be written now; it is done once it can, if ringback runs on",
+            NotKept::Ended => "ringback ended before it was written; look whether it is done, else ask again",
+        })
+    }
+}
 
 /// How the loop is asked, by any thread.
 #[derive(Clone)]
@@ -41,18 +66,24 @@ impl Asking {
         answered.recv_timeout(duration(TURN)).ok()
     }
 
-    /// Has the engine take something, and then the store do `act`; none if that takes too long, and then it is done
-    /// later, or never if the daemon ends before.
+    /// Has the engine take something, and then the store do `act`. What comes back is durable.
+    ///
+    /// # Errors
+    /// It isn't, or not yet.
     pub fn act<R: Send + 'static>(
         &self,
         inputs: Vec<Input<'static>>,
         act: impl FnOnce(&mut dyn Store) -> R + Send + 'static,
-    ) -> Option<R> {
+    ) -> Result<R, NotKept> {
         let (answer, answered) = channel();
         // Whoever asked may have gone.
-        let job = move |store: &mut dyn Store| drop(answer.send(act(store)));
-        self.asks.send(Ask::Act(inputs, Some(Box::new(job)))).ok()?;
-        answered.recv_timeout(duration(DISK)).ok()
+        let job = move |store: Option<&mut dyn Store>| drop(answer.send(store.map(act)));
+        self.asks.send(Ask::Act(inputs, Some(Box::new(job)))).map_err(|_| NotKept::Ended)?;
+        match answered.recv_timeout(duration(DISK)) {
+            Ok(answer) => answer.ok_or(NotKept::Full),
+            Err(RecvTimeoutError::Timeout) => Err(NotKept::Slow),
+            Err(RecvTimeoutError::Disconnected) => Err(NotKept::Ended),
+        }
     }
 
     /// Has the engine take something that the store has already.

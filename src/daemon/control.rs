@@ -107,10 +107,9 @@ fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&She
     };
     let (act, tapes) = (command.clone(), tapes.cloned());
     let inputs = operators.iter().cloned().map(Input::Operator).collect();
-    let Some(answer) = asking.act(inputs, move |store| act.carry_out(store, tapes.as_ref())) else {
-        return Answer::refused(
-            "the store can't be written now; it is done once it can, if ringback runs on",
-        );
+    let answer = match asking.act(inputs, move |store| act.carry_out(store, tapes.as_ref())) {
+        Ok(answer) => answer,
+        Err(why) => return Answer::refused(format!("{}: {why}", command.word())),
     };
     let answer = operators.first().and_then(|act| became(act, &place.path)).unwrap_or(answer);
     if answer.done {
@@ -175,7 +174,7 @@ mod tests {
         let mut store = Memory::new();
         let Ok(Ask::Act(inputs, Some(job))) = room.asked.recv() else { panic!("no act") };
         assert!(matches!(&inputs[..], [Input::Operator(Operator::OptOut(who))] if *who == number()));
-        job(&mut store);
+        job(Some(&mut store));
         let answer = asking.join().expect("no panic").expect("an answer").expect("a daemon");
         assert!(answer.done && store.load().expect("a state").opted_out.holds(&number()), "{answer:?}");
     }
@@ -188,10 +187,29 @@ mod tests {
         let asking = thread::spawn(move || ask(&path, &Command::OptIn { number: number() }));
         let Ok(Ask::Act(inputs, Some(job))) = room.asked.recv() else { panic!("no act") };
         assert!(inputs.is_empty());
-        job(&mut Memory::new());
+        job(Some(&mut Memory::new()));
         let Ok(Ask::Act(inputs, None)) = room.asked.recv() else { panic!("not told") };
         assert!(matches!(&inputs[..], [Input::Operator(Operator::OptIn(_))]));
         assert!(asking.join().expect("no panic").expect("an answer").expect("a daemon").done);
+    }
+
+    #[test]
+    fn what_is_not_taken_or_never_written_is_not_called_done() {
+        let room = Room::new();
+        room.listen();
+        for (is_taken, told) in
+            [(false, "opt out: not done, too much waits"), (true, "opt out: ringback ended")]
+        {
+            let path = room.path();
+            let asking = thread::spawn(move || ask(&path, &Command::OptOut { number: number() }));
+            let Ok(Ask::Act(_, Some(job))) = room.asked.recv() else { panic!("no act") };
+            match is_taken {
+                true => drop(job),
+                false => job(None),
+            }
+            let answer = asking.join().expect("no panic").expect("an answer").expect("a daemon");
+            assert!(!answer.done && answer.told.starts_with(told), "{answer:?}");
+        }
     }
 
     #[test]

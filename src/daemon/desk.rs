@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 
 use tracing::warn;
 
-use super::ask::{Ask, Asking};
+use super::ask::{Ask, Asking, Job};
 use super::figures::{Entries, Figures, TapFigures};
 use super::gauge::Gauge;
 use super::postman::Postman;
@@ -15,7 +15,8 @@ use super::reload::Reload;
 use super::{Office, control, http};
 use crate::clock::Clock;
 use crate::engine::Input;
-use crate::event::{Event, JournalEntry, MessageState};
+use crate::event::{Event, JournalEntry, MessageState, Operator};
+use crate::rules::stop;
 use crate::settings::{Settings, Tap};
 use crate::source::{State, Taps};
 use crate::store::{News, Place};
@@ -129,20 +130,32 @@ impl Office {
             match ask {
                 // Whoever asked may have gone.
                 Ask::Figures(answer) => drop(answer.send(self.figures(taps, names))),
-                Ask::Act(inputs, job) => {
-                    for input in inputs {
-                        self.give(self.engine.now(), input);
-                        self.drain();
-                    }
-                    // What was read of the store before is old now.
-                    self.renewal.batches += 1;
-                    job.into_iter().for_each(|job| drop(self.writer.ask(job)));
-                }
+                Ask::Act(inputs, job) => self.act(inputs, job),
                 Ask::Release => {
                     self.desk.gauge.release();
                     self.carrier.let_go();
                 }
             }
+        }
+    }
+
+    /// Has the engine take what people and callers said, if the store takes all that comes of it.
+    fn act(&mut self, inputs: Vec<Input<'static>>, job: Option<Job>) {
+        self.drain();
+        let needed: usize = inputs.iter().map(most_rows).sum();
+        let refused = self.writer.refused();
+        let has_room = needed <= self.writer.room();
+        let taken = if has_room { inputs } else { inputs.iter().filter_map(at_once).collect() };
+        for input in taken {
+            self.give(self.engine.now(), input);
+            self.drain();
+        }
+        // What was read of the store before is old now.
+        self.renewal.batches += 1;
+        let Some(job) = job else { return };
+        match has_room && self.writer.refused() == refused {
+            true => drop(self.writer.ask(move |store| job(Some(store)))),
+            false => job(None),
         }
     }
 
@@ -180,5 +193,114 @@ impl Office {
     }
 }
 
+/// How many rows come of an input at most; of who opts out none, whom the store lists by itself.
+fn most_rows(input: &Input<'_>) -> usize {
+    match input {
+        Input::Operator(Operator::OptOut(_) | Operator::OptIn(_)) => 0,
+        _ => ROWS,
+    }
+}
+
+/// What holds though the reply that says it has to wait: nobody who opts out is texted meanwhile.
+fn at_once(input: &Input<'_>) -> Option<Input<'static>> {
+    match input {
+        Input::Reply(reply) if stop::opts_out(&reply.body) => {
+            Some(Input::Operator(Operator::OptOut(reply.from.clone())))
+        }
+        _ => None,
+    }
+}
+
+/// A text, its task and its case, and with a reply who opts out.
+const ROWS: usize = 8;
 /// The count of SIP messages, by its name in a summary.
 const SIP: &str = "sip_messages";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::clock::HandClock;
+    use crate::daemon::carrier::{Carrier, Gateways};
+    use crate::daemon::pace::Pace;
+    use crate::daemon::renewal::Renewal;
+    use crate::daemon::retention::Retention;
+    use crate::daemon::stall::Stall;
+    use crate::daemon::taping::Tape;
+    use crate::daemon::upkeep::Upkeep;
+    use crate::engine::Engine;
+    use crate::event::{Reply, State as Kept, TaskDone};
+    use crate::phone::Party;
+    use crate::store::{BOUND, Batch, Memory, OptOut, Store, Writer};
+    use crate::time::Timestamp;
+
+    fn office() -> Office {
+        let settings = Settings::default();
+        let start = Timestamp::from_parts(1_795_000_000, 0);
+        let clock: Arc<dyn Clock> = Arc::new(HandClock::at(start));
+        let (pace, now) = Pace::resume(clock.clone(), &mut Kept::default());
+        let (carrier, answers) = Carrier::start(Gateways::new(), clock.clone(), false).expect("a thread");
+        let reload = Reload::new(PathBuf::new(), Arc::<AtomicBool>::default(), settings.clone());
+        Office {
+            engine: Engine::restore(&settings, Kept::default(), 7, now),
+            writer: Writer::start(Box::new(Memory::new()), |_| {}).expect("a thread"),
+            carrier,
+            answers,
+            desk: Desk::new(&settings, clock.clone(), None, reload),
+            pace,
+            upkeep: Upkeep::new(Place::new("ringback.db"), clock.clone()),
+            stall: Stall::new(clock.clone()),
+            tape: Tape::new(None, (Vec::new(), Vec::new()), 7),
+            renewal: Renewal::new(settings, 7),
+            retention: Retention::new(clock.clone(), None),
+            clock,
+            lag: Span::ZERO,
+            last: 0,
+            late: 0,
+        }
+    }
+
+    fn done() -> Vec<Input<'static>> {
+        let task = TaskDone { key: "a/no_line".into(), case: "a".into() };
+        vec![Input::Operator(Operator::TaskDone(task))]
+    }
+
+    #[test]
+    fn who_opts_out_is_heard_before_the_disk_has_room() {
+        let said = |body: &str| {
+            let from = Party::Digits("1".into());
+            let (id, gateway, body) = ("1".to_owned(), "main".to_owned(), body.to_owned());
+            at_once(&Input::Reply(Reply { id, gateway, from, to: None, body, opts_out: false }))
+        };
+        assert!(matches!(said("Stop"), Some(Input::Operator(Operator::OptOut(_)))));
+        assert!(said("stop calling at six").is_none() && done().iter().all(|input| at_once(input).is_none()));
+    }
+
+    #[test]
+    fn what_the_store_has_no_room_for_is_not_begun() {
+        let mut office = office();
+        let (open, gate) = channel::<()>();
+        let (told, begun) = channel();
+        drop(office.writer.ask(move |_| (told.send(()), gate.recv()).1));
+        begun.recv().expect("the disk is slow");
+        let party = Party::Digits("1".into());
+        let opt_outs = vec![OptOut::Out(party.clone()); BOUND - ROWS + 1];
+        office.writer.put(Batch { opt_outs, ..Batch::default() }, false).expect("room");
+        let (answer, answered) = channel();
+        let job = || {
+            let answer = answer.clone();
+            let job = move |store: Option<&mut dyn Store>| answer.send(store.is_some()).unwrap_or(());
+            Some(Box::new(job) as Job)
+        };
+        office.act(done(), job());
+        assert_eq!((answered.recv(), office.last), (Ok(false), 0));
+        // The store alone lists who opts out, and may still wait.
+        office.act(vec![Input::Operator(Operator::OptOut(party))], job());
+        drop(open);
+        assert_eq!(answered.recv(), Ok(true));
+        office.act(done(), job());
+        assert_eq!((answered.recv(), office.writer.durable()), (Ok(true), 1));
+    }
+}

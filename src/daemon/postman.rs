@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::ask::Asking;
+use super::ask::{Asking, NotKept};
 use crate::engine::Input;
 use crate::gateway::{GatewayError, Inbox, Letter, Said};
 use crate::phone::Dialplan;
@@ -106,7 +106,7 @@ impl Round {
     }
 }
 
-/// Gives the loop what a letter says; true once that is durable.
+/// Gives the loop what a letter says; true once that is durable. What isn't is given again in the next round.
 fn deliver(letter: &Letter, (store, pending): (&Path, &mut BTreeSet<String>), asking: &Asking) -> bool {
     let Ok(inputs) = inputs(letter, (store, pending)) else { return false };
     let replies = || letter.said.iter().filter_map(Said::reply);
@@ -114,13 +114,29 @@ fn deliver(letter: &Letter, (store, pending): (&Path, &mut BTreeSet<String>), as
     if inputs.is_empty() && !waits {
         return true;
     }
-    info!("inbox: {} receipts and replies", inputs.len());
-    if asking.act(inputs, |_| ()).is_none() {
-        pending.extend(replies().map(|reply| reply.id.clone()));
+    if give(&inputs, pending, asking).is_err() {
         return false;
     }
+    info!("inbox: {} receipts and replies", inputs.len());
     pending.retain(|id| replies().all(|reply| reply.id != *id));
     is_kept(letter, store)
+}
+
+/// Gives the loop all of a letter, piece by piece: it does nothing else meanwhile.
+fn give(inputs: &[Input<'static>], pending: &mut BTreeSet<String>, asking: &Asking) -> Result<(), NotKept> {
+    // Where all of it waits already, what was told before is waited for.
+    let none: &[Input<'static>] = &[];
+    for piece in inputs.chunks(PIECE).chain(inputs.is_empty().then_some(none)) {
+        let given = asking.act(piece.to_vec(), |_| ());
+        if given == Err(NotKept::Slow) {
+            pending.extend(piece.iter().filter_map(|input| match input {
+                Input::Reply(reply) => Some(reply.id.clone()),
+                _ => None,
+            }));
+        }
+        given?;
+    }
+    Ok(())
 }
 
 /// What the store doesn't know yet.
@@ -147,6 +163,8 @@ fn is_kept(letter: &Letter, store: &Path) -> bool {
 }
 
 const EACH: Duration = Duration::from_secs(1);
+/// So much of a letter is told at once.
+const PIECE: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +182,34 @@ mod tests {
         let inbox = Inbox::open("main", folder).expect("opens");
         let plan = Dialplan::new(&Numbers::default(), Some("US"));
         Round { inboxes: vec![inbox], plan, pending: BTreeSet::new() }
+    }
+
+    #[test]
+    fn a_file_stays_as_long_as_too_much_waits_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::new(folder.path().join("ringback.db"));
+        let mut store = Sqlite::open(&place).expect("opens").store();
+        let mut round = round(folder.path());
+        let path = folder.path().join("inbox/a");
+        let receipt = "{\"key\":\"a/lead/ack\",\"state\":\"delivered\"}\n";
+        fs::write(&path, receipt.repeat(PIECE + 1)).expect("written");
+        let (asking, asked) = Asking::new();
+        round.walk(&place.path, &asking);
+        let loop_thread = thread::spawn(move || {
+            let mut given = Vec::new();
+            while let Ok(ask) = asked.recv() {
+                let Ask::Act(inputs, Some(job)) = ask else { panic!("another question") };
+                given.push(inputs.len());
+                job(if given.len() == 2 { None } else { Some(&mut store) });
+            }
+            given
+        });
+        round.walk(&place.path, &asking);
+        assert!(path.exists(), "its end wasn't taken");
+        round.walk(&place.path, &asking);
+        assert!(!path.exists());
+        drop(asking);
+        assert_eq!(loop_thread.join().expect("no panic"), [PIECE, 1, PIECE, 1]);
     }
 
     #[test]
@@ -190,7 +236,7 @@ mod tests {
                     let entries = vec![JournalEntry { n: 1, at: Timestamp::default(), event }];
                     store.commit(&[Batch { entries, ..Batch::default() }]).expect("written");
                 }
-                job.into_iter().for_each(|job| job(&mut store));
+                job.into_iter().for_each(|job| job(Some(&mut store)));
             }
             replies
         });

@@ -96,6 +96,16 @@ impl Writer {
         Ok(())
     }
 
+    /// How many rows it takes of what decides about texts. Only `put` makes it less.
+    pub fn room(&self) -> usize {
+        BOUND.saturating_sub(self.shared.queue().rows)
+    }
+
+    /// Entries that it refused.
+    pub fn refused(&self) -> u64 {
+        self.shared.queue().refused
+    }
+
     /// Has the thread do something with the store once what was put before is written: an erasure, a retention.
     pub fn ask<R: Send + 'static>(
         &self,
