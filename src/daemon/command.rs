@@ -261,7 +261,7 @@ fn again(store: &Path, key: &str) -> Result<Message, Answer> {
     if text.is_pending() {
         return Err(Answer::refused(format!("text {key} is on its way: it is {}", text.state.word())));
     }
-    let first = first_of(&text.key).to_owned();
+    let first = Message::again_of(&text.key).map_or(&*text.key, |(first, _)| first).to_owned();
     let n = Reader::open(store)?.resent(&first)?.saturating_add(1);
     Ok(Message {
         key: format!("resend/{first}/{n}"),
@@ -273,12 +273,6 @@ fn again(store: &Path, key: &str) -> Result<Message, Answer> {
         trail: Vec::new(),
         ..text
     })
-}
-
-/// The key of the text that one was sent again of, or its own.
-fn first_of(key: &str) -> &str {
-    let again = key.strip_prefix("resend/").and_then(|rest| rest.rsplit_once('/'));
-    again.map_or(key, |(first, _)| first)
 }
 
 fn text(store: &Path, key: &str) -> Result<Message, Answer> {

@@ -211,6 +211,12 @@ impl Message {
         self.sent = self.sent.map(|at| at + by);
     }
 
+    /// Of a key of a text that was sent again, `resend/<key>/<n>`: the first text's, and the how manieth time it was.
+    pub fn again_of(key: &str) -> Option<(&str, u64)> {
+        let (first, n) = key.strip_prefix("resend/")?.rsplit_once('/')?;
+        Some((first, n.parse().ok()?))
+    }
+
     /// Whether it waits to be handed to its gateway.
     pub fn is_to_be_submitted(&self) -> bool {
         matches!(self.state, MessageState::Claimed | MessageState::Submitted)

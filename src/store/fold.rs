@@ -70,6 +70,9 @@ fn clock_set(db: &Connection, entry: &JournalEntry, gap: &ClockGap) -> Result<()
 fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreError> {
     let row = (&message.key, n, &message.case, message.is_pending());
     put(db, "INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4)", row)?;
+    if let Some((first, n)) = Message::again_of(&message.key) {
+        put(db, RESENT, (first, number(n)))?;
+    }
     match message.sent {
         Some(sent) => {
             let sql = "UPDATE cases SET last = max(last, ?2) WHERE id = ?1 AND closed IS NULL";
@@ -78,6 +81,10 @@ fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreE
         None => Ok(()),
     }
 }
+
+/// How often a text was sent again outlives what tells of it, so that no gateway sees a key twice.
+pub(super) const RESENT: &str = "INSERT INTO resent VALUES (?1, ?2)
+    ON CONFLICT (key) DO UPDATE SET n = max(n, excluded.n)";
 
 fn put(db: &Connection, sql: &str, row: impl rusqlite::Params) -> Result<(), StoreError> {
     db.prepare_cached(sql)?.execute(row)?;

@@ -114,11 +114,12 @@ impl Reader {
         }))
     }
 
-    /// How often the text with this key was sent again.
+    /// The last number under which the text with this key was sent again, 0 if it never was; also of texts that are
+    /// no longer kept.
     pub fn resent(&self, key: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM messages WHERE instr(key, 'resend/' || ?1 || '/') = 1";
-        let count: i64 = self.db.query_row(sql, [key], |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        let sql = "SELECT n FROM resent WHERE key = ?1";
+        let last: Option<i64> = self.db.query_row(sql, [key], |row| row.get(0)).optional()?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
     }
 
     /// Whether a reply is known.

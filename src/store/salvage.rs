@@ -31,6 +31,7 @@ pub(super) fn salvage(db: &mut Connection, path: &Path) -> Result<Salvaged, Stor
     let after = load::newest(db)?.map_or(0, |(n, _)| n);
     let tx = db.transaction()?;
     copy(&old, &tx, "SELECT hash, key FROM opt_outs", "INSERT OR IGNORE INTO opt_outs VALUES (?1, ?2)")?;
+    copy(&old, &tx, "SELECT key, n FROM resent", fold::RESENT)?;
     copy(&old, &tx, "SELECT name, value FROM meta", "INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
     let mut salvaged = Salvaged::default();
     for n in numbers(&old, number(after)) {

@@ -1,7 +1,7 @@
 //! The tables, their version, and the way from each version to the next.
 //!
-//! The journal holds what happened; every other table but `people`, `open_calls`, `opt_outs` and `meta` only points
-//! into it, so that each fact stands once and under one checksum. `user_version` is the version of the tables.
+//! The journal holds what happened; every other table but `people`, `open_calls`, `opt_outs`, `resent` and `meta` only
+//! points into it, so that each fact stands once and under one checksum. `user_version` is the version of the tables.
 
 use std::path::Path;
 
@@ -44,6 +44,12 @@ ALTER TABLE tasks ADD COLUMN done INTEGER;
 CREATE TABLE clock_gaps (n INTEGER PRIMARY KEY, by_us INTEGER NOT NULL);
 CREATE TABLE replies (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 ALTER TABLE reviews ADD COLUMN done INTEGER;
+", "
+CREATE TABLE resent (key TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO resent
+    SELECT substr(stem, 8, length(stem) - 8), max(CAST(substr(key, length(stem) + 1) AS INTEGER))
+    FROM (SELECT key, rtrim(key, '0123456789') AS stem FROM messages WHERE key GLOB 'resend/*/[0-9]*')
+    GROUP BY stem;
 "];
 
 /// The version of a store, or why it isn't one that can be read here.

@@ -51,6 +51,21 @@ fn an_older_version_is_brought_forward_after_a_backup() {
 }
 
 #[test]
+fn an_older_store_knows_how_often_a_text_was_sent_again() {
+    let room = Room::new();
+    std::fs::create_dir_all(room.place().folder()).expect("made");
+    let db = sound(&room.place(), &STEPS[..3]).expect("the third version");
+    for key in ["a/lead/ack", "resend/a/lead/ack/9", "resend/a/lead/ack/10", "resend/reply/7/2"] {
+        db.execute("INSERT INTO messages VALUES (?1, 1, 'a', 0)", [key]).expect("written");
+    }
+    drop(db);
+    room.sound();
+    let reader = Reader::open(&room.path()).expect("a reader");
+    let of = |key| reader.resent(key).expect("read");
+    assert_eq!(["a/lead/ack", "reply/7", "resend"].map(of), [10, 2, 0]);
+}
+
+#[test]
 fn a_step_that_fails_leaves_the_store_as_it_was() {
     let room = Room::new();
     drop(room.sound());

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::samples::*;
 use crate::event::{
-    Event, JournalEntry, MessageState, OpenCall, ReviewDecided, ReviewDecision, State, TaskDone,
+    Event, JournalEntry, Message, MessageState, OpenCall, ReviewDecided, ReviewDecision, State, TaskDone,
 };
 use crate::store::{Batch, Memory, OptOut, Reader, Store, StoreError};
 use crate::time::Span;
@@ -126,6 +126,40 @@ fn what_is_old_goes_and_what_an_open_case_needs_stays() {
             .query_row("SELECT count(*) FROM people WHERE value = ?1", [caller(k).shown()], |row| row.get(0))
     };
     assert_eq!([1, 2, 3, 4].map(known), [Ok(0), Ok(1), Ok(0), Ok(1)]);
+}
+
+#[test]
+fn a_number_of_a_text_sent_again_is_used_once_however_old_it_is() {
+    let room = Room::new();
+    let mut store = room.sound();
+    let (case, first) = (key(1).to_string(), message(1, 0, MessageState::Delivered).key);
+    let again = |n: u64, s| {
+        let key = format!("resend/{first}/{n}");
+        entries(
+            6 + n,
+            s,
+            [Event::Message(Box::new(Message { key, ..message(1, s, MessageState::Delivered) }))],
+        )
+    };
+    let done = TaskDone { key: format!("{case}/lead/call"), case };
+    let story = [
+        batch(missed(1, 1, 0, MessageState::Delivered)),
+        batch(again(1, 10)),
+        batch(again(2, 20)),
+        batch(closed(9, 1, 30)),
+        batch(entries(10, 40, [Event::TaskDone(done)])),
+        batch(again(5, 1_000)),
+    ];
+    store.commit(&story).expect("room on the disk");
+    let resent = || Reader::open(&room.path()).expect("a reader").resent(&first);
+    assert_eq!(resent(), Ok(5));
+    store.retain(at(500)).expect("room on the disk");
+    let left: i64 = store
+        .db
+        .query_row("SELECT count(*) FROM messages WHERE key GLOB 'resend/*'", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!((left, resent()), (1, Ok(5)));
+    assert_eq!(Reader::open(&room.path()).expect("a reader").resent("another"), Ok(0));
 }
 
 #[test]
