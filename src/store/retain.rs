@@ -2,8 +2,8 @@
 //!
 //! A case goes once it was closed long enough, with its decisions, texts, tasks and reviews; an entry goes once
 //! nothing that stays points to it; a name or number goes once it wasn't seen for so long and no entry that stays
-//! has it. A task that isn't done and a review that isn't decided stay, however old, and so does the newest entry: the
-//! numbers go on from it.
+//! has it. A task that isn't done and a review that isn't decided stay, however old, with the reply or the call they
+//! are about, and so does the newest entry: the numbers go on from it.
 
 use std::collections::BTreeSet;
 
@@ -57,11 +57,14 @@ fn journal(db: &Connection, cut: i64) -> Result<usize, StoreError> {
     for pointing in ["cases", "decisions", "messages", "tasks", "reviews"] {
         db.execute(&format!("INSERT OR IGNORE INTO stays SELECT n FROM {pointing} WHERE n < ?1"), [cut])?;
     }
-    db.execute(
-        "INSERT OR IGNORE INTO stays SELECT calls.n FROM decisions JOIN calls ON calls.key = decisions.call
-             WHERE calls.n < ?1",
-        [cut],
-    )?;
+    for about in [
+        "calls.n FROM decisions JOIN calls ON calls.key = decisions.call WHERE calls.n < ?1",
+        "calls.n FROM reviews JOIN calls ON calls.key = reviews.call WHERE calls.n < ?1",
+        "replies.n FROM tasks JOIN replies ON replies.id = substr(tasks.key, 7)
+             WHERE tasks.key GLOB 'reply/*' AND replies.n < ?1",
+    ] {
+        db.execute(&format!("INSERT OR IGNORE INTO stays SELECT {about}"), [cut])?;
+    }
     let gone = db.execute(
         "DELETE FROM journal WHERE n IN
              (SELECT n FROM journal WHERE n < ?1 AND n NOT IN (SELECT n FROM stays) ORDER BY n LIMIT ?2)",

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::samples::*;
 use crate::event::{
-    Event, JournalEntry, Message, MessageState, OpenCall, ReviewDecided, ReviewDecision, State, TaskDone,
+    Event, JournalEntry, Message, MessageState, OpenCall, Reply, Review, ReviewDecided, ReviewDecision,
+    State, Task, TaskDone,
 };
 use crate::store::{Batch, Memory, OptOut, Reader, Store, StoreError};
 use crate::time::Span;
@@ -160,6 +161,50 @@ fn a_number_of_a_text_sent_again_is_used_once_however_old_it_is() {
         .expect("a count");
     assert_eq!((left, resent()), (1, Ok(5)));
     assert_eq!(Reader::open(&room.path()).expect("a reader").resent("another"), Ok(0));
+}
+
+#[test]
+fn what_a_person_has_still_to_read_stays_and_goes_once_that_is_done() {
+    let room = Room::new();
+    let mut store = room.sound();
+    let reply = Reply {
+        id: "5".into(),
+        gateway: "main".into(),
+        from: caller(9),
+        to: None,
+        body: "Please call me after six".into(),
+        opts_out: false,
+    };
+    let task = Task {
+        key: "reply/5".into(),
+        case: "reply/5".into(),
+        at: at(0),
+        owner: None,
+        due: None,
+        title: "Read the reply".into(),
+        why: None,
+    };
+    let review = Review { case: "none".into(), call: key(1), reason: "uncertain_call".into() };
+    let old = [
+        Event::Call(Box::new(call(1, 0, true))),
+        Event::Review(review),
+        Event::Reply(reply.clone()),
+        Event::Task(task),
+        Event::Call(Box::new(call(2, 0, false))),
+    ];
+    let newest = entries(6, 1_000, [Event::Call(Box::new(call(3, 1_000, false)))]);
+    store.commit(&[batch(entries(1, 0, old)), batch(newest)]).expect("room on the disk");
+    assert_eq!(store.retain(at(500)).expect("room on the disk").entries, 1);
+    let reader = Reader::open(&room.path()).expect("a reader");
+    assert_eq!(reader.call(&key(1).to_string()), Ok(Some(call(1, 0, true))));
+    let kept = reader.entries(3, 1).expect("sound").remove(0);
+    assert_eq!(kept.event, Event::Reply(reply));
+    let decided = ReviewDecided { case: "none".into(), call: key(1), decision: ReviewDecision::Ignore };
+    let done = TaskDone { key: "reply/5".into(), case: "reply/5".into() };
+    let said = entries(7, 1_001, [Event::ReviewDecided(decided), Event::TaskDone(done)]);
+    store.commit(&[batch(said)]).expect("room on the disk");
+    store.retain(at(500)).expect("room on the disk");
+    assert_eq!(numbers(&room), [6, 7, 8]);
 }
 
 #[test]
