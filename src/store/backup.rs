@@ -35,6 +35,7 @@ pub fn back_up(place: &Place) -> Result<PathBuf, StoreError> {
     for old in place.backups().into_iter().skip(place.keep.max(1)) {
         fs::remove_file(&old).map_err(|error| StoreError::file(&old, &error))?;
     }
+    place.keep_room();
     Ok(whole)
 }
 

@@ -5,6 +5,7 @@
 //! | `NAME`, `NAME-wal`, `NAME-shm` | the database |
 //! | `NAME.lock` | the writer's process id; locked while it runs |
 //! | `NAME.key` | the key of the opt-outs' hashes |
+//! | `NAME.reserve` | nothing: room on the disk, given up for a start where there is no other |
 //! | `NAME.damaged-K` | what was set aside |
 //! | `backup/NAME-N` | the database up to journal entry N |
 
@@ -13,6 +14,8 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
 
 use super::error::StoreError;
 
@@ -88,6 +91,32 @@ impl Place {
         Ok(())
     }
 
+    /// Keeps a little room beside the store, if there is any: without it a start on a full disk couldn't open what a clean
+    /// stop closed, since the log and its index are made anew.
+    pub(super) fn keep_room(&self) {
+        let path = self.beside(RESERVE);
+        if fs::metadata(&path).is_ok_and(|it| it.len() == ROOM) {
+            return;
+        }
+        let made = private(&path).and_then(|()| {
+            let file = OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .map_err(|error| StoreError::file(&path, &error))?;
+            let taken = fallocate(&file, FallocateFlags::empty(), 0, ROOM);
+            taken.map_err(|error| StoreError::file(&path, &error.into()))
+        });
+        if made.is_err() {
+            // A disk that is full has none, and one that can't set room aside does without.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// Gives that room up; false if none was kept.
+    pub(super) fn give_up_room(&self) -> bool {
+        fs::remove_file(self.beside(RESERVE)).is_ok()
+    }
+
     /// Renames the database out of the way; returns its name from then on, none if it isn't there.
     pub(super) fn set_aside(&self) -> Result<Option<PathBuf>, StoreError> {
         let free = (1_u32..).map(|k| self.beside(&format!(".damaged-{k}"))).find(|path| !path.exists());
@@ -100,6 +129,10 @@ impl Place {
         Ok(moved.then_some(aside))
     }
 }
+
+/// The file that keeps room, and its bytes: enough for the log's index and what is said in the first minutes.
+const RESERVE: &str = ".reserve";
+const ROOM: u64 = 1 << 20;
 
 /// The right to write a store, until it is dropped.
 #[derive(Debug)]

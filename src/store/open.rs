@@ -85,7 +85,17 @@ impl fmt::Display for Damage {
 pub(super) fn open(place: &Place) -> Result<Opened, StoreError> {
     fs::create_dir_all(place.folder()).map_err(|error| StoreError::file(place.folder(), &error))?;
     let lock = Lock::take(place)?;
-    match sound(place, STEPS) {
+    let opened = open_locked(place, lock)?;
+    place.keep_room();
+    Ok(opened)
+}
+
+fn open_locked(place: &Place, lock: Lock) -> Result<Opened, StoreError> {
+    let looked = match sound(place, STEPS) {
+        Err(StoreError::Full) if place.give_up_room() => sound(place, STEPS),
+        looked => looked,
+    };
+    match looked {
         Ok(db) => {
             let (key, _) = files::key(place)?;
             let damage = another_key(&db, &key)?;

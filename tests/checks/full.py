@@ -5,6 +5,7 @@
     state      the store's disk is full for a minute while people call
     all        the outbox's too
     restarted  it is killed and started again while the disk is full
+    stopped    it is stopped, and started on a disk that is full by then
     read-only  the store's disk becomes read-only, as disks with faults do; a store that is so at the start
 
 The log has one line when it begins and one when it ends; taps listen on, so every call of that time is judged in the end and
@@ -187,6 +188,39 @@ def restarted(folder, _):
     return faults + (["durable entries are gone or changed"] if any(after.get(n) != body for n, body in kept.items()) else [])
 
 
+def stopped(folder, _):
+    """What a clean stop closed is opened on a disk without room, and calls of that time are judged and texted once."""
+    with mounted("tmpfs", folder / "disk", "-t", "tmpfs", "-o", "size=16m") as disk:
+        config = prepared(folder, disk, "state")
+        daemon, stream, log = Daemon(config), None, (folder / "log").read_text
+        try:
+            daemon.stop()
+            fill(disk)
+            daemon, stream = Daemon(config), Stream(sender("veth"), 0.2)
+            stream.start()
+
+            def is_full():
+                fill(disk)
+                return FAILS in log()
+
+            wait(is_full, daemon.last)
+            time.sleep(2)
+            fill(disk)
+            (disk / "filler").unlink()
+            wait(lambda: WORKS in log(), daemon.last)
+            stream.going = False
+            stream.join()
+            sent = lambda: Counter(text["to"] for text in daemon.outbox())  # noqa: E731
+            wait(lambda: len(sent()) >= len(stream.calls), daemon.last)
+            daemon.stop()
+        finally:
+            daemon.process.kill()
+        texts = sent()
+        faults = accounts(folder, stream, texts)
+    print(f"  started where it was full: {len(stream.calls)} calls, {texts.total()} texts")
+    return faults + ([] if stream.calls else ["nobody called"])
+
+
 def read_only(folder, _):
     """A disk that turns read-only under it, and one that is so when it starts."""
     image = folder / "disk.img"
@@ -232,7 +266,7 @@ def read_only(folder, _):
     return faults + ([f"status {refused.returncode} at the start: {refused.stderr}"] if refused.returncode != 1 or len(lines) != 1 else [])
 
 
-CHECKS = {"state": state, "all": both, "restarted": restarted, "read-only": read_only}
+CHECKS = {"state": state, "all": both, "restarted": restarted, "stopped": stopped, "read-only": read_only}
 
 
 def main():
@@ -245,7 +279,7 @@ def main():
     network()
     tally, names = ringback.Tally("full"), args.names or list(CHECKS)
     if args.quick:
-        args.full_for, names = 2, ["state", "restarted", "read-only"]
+        args.full_for, names = 2, ["state", "restarted", "stopped", "read-only"]
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             os.chdir(scratch)

@@ -66,6 +66,22 @@ fn an_older_store_knows_how_often_a_text_was_sent_again() {
 }
 
 #[test]
+fn room_for_a_start_on_a_full_disk_is_kept_and_made_again() {
+    let room = Room::new();
+    let kept = || fs::metadata(room.place().beside(".reserve")).map_or(0, |it| it.len());
+    assert!(!room.place().give_up_room(), "there is no store yet");
+    drop(room.sound());
+    assert_eq!(kept(), 1 << 20);
+    assert!(room.place().give_up_room());
+    assert_eq!(kept(), 0);
+    let _writer = room.sound();
+    assert_eq!(kept(), 1 << 20);
+    room.place().give_up_room();
+    back_up(&room.place()).expect("a backup");
+    assert_eq!(kept(), 1 << 20, "a disk that was full has room again, some day");
+}
+
+#[test]
 fn a_step_that_fails_leaves_the_store_as_it_was() {
     let room = Room::new();
     drop(room.sound());
