@@ -5,14 +5,14 @@
 
 use crate::wire::packet::{Body, Packet};
 use crate::wire::sip::{Message, Method};
+use crate::wire::waiting::Waiting;
 
-/// Whether a packet may have told something of a call. A frame may, whatever it is: it would have to be put together first.
+/// Whether a packet may have told something of a call: a notice of a mailbox tells that it took a message. A frame may, whatever it is: it would have to be put together first.
 pub fn is_loss(packet: &Packet<'_>) -> bool {
     match packet.body {
         Body::Frame { .. } => true,
-        Body::Datagram(datagram) => {
-            Message::parse(datagram.payload).is_ok_and(|message| tells_of_calls(message.method()))
-        }
+        Body::Datagram(datagram) => Message::parse(datagram.payload)
+            .is_ok_and(|message| tells_of_calls(message.method()) || Waiting::of(&message).is_some()),
     }
 }
 
@@ -59,6 +59,10 @@ mod tests {
             assert!(datagram(answer.as_bytes()), "{cseq}");
         }
         assert!(datagram(b"INVITE sip:a@b SIP/2.0\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n\r\n"));
+        let notice = "NOTIFY sip:201@h SIP/2.0\r\nCall-ID: a\r\nCSeq: 1 NOTIFY\r\nEvent: message-summary\r\n\
+                      Content-Length: 23\r\n\r\nMessages-Waiting: yes\r\n";
+        assert!(datagram(notice.as_bytes()), "a mailbox took a message");
+        assert!(!datagram(notice.replace("message-summary", "presence").as_bytes()));
         let frame = Body::Frame { link: LinkType(1), bytes: b"x", wire_len: 1 };
         assert!(is_loss(&Packet { at: Timestamp::default(), frame: FrameRef::default(), body: frame }));
     }
