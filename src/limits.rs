@@ -254,5 +254,8 @@ pub const REPLY: usize = 8 << 10;
 /// Texts sent again by hand that are remembered. More: the oldest that isn't on its way goes.
 pub const RESENT: usize = 1_000;
 
+/// Numbers that opt out by one command over the control socket: the engine takes them between two packets.
+pub const AT_ONCE: usize = 5_000;
+
 /// Numbers of a list that is imported. More: it is refused as a whole.
 pub const IMPORTED: usize = 100_000;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::{ChoreArgs, Decided, USAGE, numbers};
 use crate::clock::SystemClock;
 use crate::config;
-use crate::daemon::command::{Answer, Command};
+use crate::daemon::command::{Answer, Command, opted_out};
 use crate::daemon::control;
 use crate::event::ReviewDecision;
 use crate::phone::Party;
@@ -100,18 +100,39 @@ fn command(chore: Chore<'_>, settings: &Settings) -> Result<Command, String> {
     })
 }
 
+/// Has the daemon do it, part by part; where none runs, all of it is done here.
 fn carry_out(command: &Command, settings: &Settings) -> Answer {
     let place = super::run::place(settings);
     let socket = control::socket(settings, &place);
-    match control::ask(&socket, command) {
-        Ok(Some(answer)) => answer,
-        Ok(None) => command.alone(&place, settings.tape.as_ref().map(Shelf::new).as_ref(), &SystemClock),
-        Err(error) => {
-            let cure = match error.kind() {
-                ErrorKind::PermissionDenied => "run this as root, or as one of the socket's group",
-                _ => "see what `journalctl -u ringback` says",
-            };
-            Answer::refused(format!("control socket {}: {error}; {cure}", socket.display()))
+    let (all, mut taken) = (command.numbers(), 0);
+    let mut last = Answer::done(opted_out(all));
+    for part in command.parts() {
+        let answer = match control::ask(&socket, &part) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => {
+                return command.alone(&place, settings.tape.as_ref().map(Shelf::new).as_ref(), &SystemClock);
+            }
+            Err(error) => unasked(&socket, &error),
+        };
+        if !answer.done {
+            return if taken == 0 { answer } else { cut_short(&answer, taken, all) };
         }
+        taken += part.numbers();
+        last = answer;
     }
+    if all > 0 { Answer::done(opted_out(all)) } else { last }
+}
+
+fn unasked(socket: &Path, error: &std::io::Error) -> Answer {
+    let cure = match error.kind() {
+        ErrorKind::PermissionDenied => "run this as root, or as one of the socket's group",
+        _ => "see what `journalctl -u ringback` says",
+    };
+    Answer::refused(format!("control socket {}: {error}; {cure}", socket.display()))
+}
+
+/// Of a list that a daemon took the beginning of.
+fn cut_short(answer: &Answer, taken: usize, all: usize) -> Answer {
+    let why = &answer.told;
+    Answer::refused(format!("{why}; {taken} of {all} numbers are taken, import the whole list again"))
 }

@@ -15,6 +15,7 @@ use crate::event::{
     CallRecord, Event, JournalEntry, Message, MessageState, Operator, Review, ReviewDecided, ReviewDecision,
     State, Task, TaskDone,
 };
+use crate::limits;
 use crate::phone::Party;
 use crate::rules::Why;
 use crate::store::{Batch, Erased, OptOut, Place, Reader, Sqlite, Store, StoreError, back_up};
@@ -78,6 +79,34 @@ impl From<StoreError> for Answer {
 }
 
 impl Command {
+    /// Reads a line; what comes after its end is nothing.
+    ///
+    /// # Errors
+    /// It is no command: why.
+    pub fn read(line: &[u8]) -> Result<Command, String> {
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        serde_json::from_slice(line).map_err(|error| format!("no command: {error}"))
+    }
+
+    /// The same in parts, each of which a daemon takes; more than one of a long list alone.
+    pub fn parts(&self) -> Vec<Command> {
+        match self {
+            Command::OptOutAll { numbers } => {
+                let part = |part: &[Party]| Command::OptOutAll { numbers: part.to_vec() };
+                numbers.chunks(limits::AT_ONCE).map(part).collect()
+            }
+            one => vec![one.clone()],
+        }
+    }
+
+    /// How many numbers it is about, where that may be any number.
+    pub fn numbers(&self) -> usize {
+        match self {
+            Command::OptOutAll { numbers } => numbers.len(),
+            _ => 0,
+        }
+    }
+
     /// What it is, for the log: without numbers.
     pub fn word(&self) -> &'static str {
         match self {
@@ -98,8 +127,14 @@ impl Command {
     /// What an engine takes before the store does, so that the store has the last word.
     ///
     /// # Errors
-    /// There is no such thing, or it is done; the store can't be read.
+    /// There is no such thing, or it is done; it is too much; the store can't be read.
     pub fn before(&self, store: &Path) -> Result<Vec<Operator>, Answer> {
+        if self.numbers() > limits::AT_ONCE {
+            let (numbers, most) = (self.numbers(), limits::AT_ONCE);
+            let told =
+                format!("{numbers} numbers at once; ask for {most} at most, and for the others after them");
+            return Err(Answer::refused(told));
+        }
         Ok(match self {
             Command::Erase { number } => vec![Operator::Erase(number.clone())],
             Command::OptOut { number } => vec![Operator::OptOut(number.clone())],
@@ -142,7 +177,7 @@ impl Command {
             }
             Command::OptOutAll { numbers } => {
                 let all = numbers.iter().cloned().map(OptOut::Out).collect();
-                listed(store, all).map(|_| format!("{} numbers get no texts any more", numbers.len()))
+                listed(store, all).map(|_| opted_out(numbers.len()))
             }
             Command::Erase { number } => return erase(store, number, tapes),
             Command::OptOut { number } => opt_out(store, OptOut::Out(number.clone()))
@@ -217,6 +252,11 @@ fn said(act: Operator, (state, store): (&State, &Path), at: Timestamp) -> Result
         }
         Operator::OptOut(_) | Operator::OptIn(_) | Operator::Erase(_) => Vec::new(),
     })
+}
+
+/// What is told of so many numbers that opted out.
+pub fn opted_out(numbers: usize) -> String {
+    format!("{numbers} numbers get no texts any more")
 }
 
 /// How an engine took an act whose outcome it decides; none where the act is all there is.
@@ -387,6 +427,24 @@ mod tests {
         {
             assert!(serde_json::from_str::<Command>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_long_list_is_cut_in_parts_and_a_longer_one_than_a_part_is_refused() {
+        let list = |count: usize| Command::OptOutAll { numbers: vec![number(); count] };
+        let parts = list(2 * limits::AT_ONCE + 1).parts();
+        assert_eq!(
+            parts.iter().map(Command::numbers).collect::<Vec<_>>(),
+            [limits::AT_ONCE, limits::AT_ONCE, 1]
+        );
+        let nowhere = Path::new("ringback.db");
+        assert_eq!(parts[0].before(nowhere).expect("taken").len(), limits::AT_ONCE);
+        let refused = list(limits::AT_ONCE + 1).before(nowhere).expect_err("too many");
+        assert!(
+            !refused.done && refused.told.starts_with("5001 numbers at once; ask for 5000"),
+            "{refused:?}"
+        );
+        assert_eq!(Command::Backup {}.parts(), [Command::Backup {}]);
     }
 
     #[test]

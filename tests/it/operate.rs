@@ -239,6 +239,21 @@ fn a_selftest_is_refused_where_the_daemon_would_hear_it() {
     drop(daemon);
 }
 
+#[test]
+fn a_long_list_is_imported_part_by_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::start(folder.path());
+    let count = ringback::limits::AT_ONCE + 7;
+    let list: String = (0..count).map(|n| format!("+1312555{n:04}\n")).collect();
+    std::fs::write(folder.path().join("list.csv"), list).expect("written");
+    let run = |args: &[&str]| ringback(folder.path(), args);
+    let told = said(&run(&["optout", "import", "list.csv"]));
+    assert_eq!(told, format!("{count} numbers get no texts any more\n"));
+    let listed = said(&run(&["optout", "list", "--format", "json"]));
+    assert_eq!(listed, format!("{{\"opted_out\":{count}}}\n"));
+    drop(daemon);
+}
+
 /// A text as a store has it.
 fn text(key: &str, state: MessageState) -> Message {
     Message {
