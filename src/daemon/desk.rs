@@ -175,6 +175,7 @@ impl Office {
         let now = self.pace.now();
         let tap = |(number, tap): (u16, &Tap)| TapFigures {
             id: tap.id.clone(),
+            hears: tap.kind.hears(),
             counts: taps.counts(TapId(number)).unwrap_or_default(),
             trouble: self.desk.troubles.get(usize::from(number)).cloned().flatten(),
         };

@@ -44,6 +44,8 @@ pub struct Figures {
 pub struct TapFigures {
     /// Its name.
     pub id: String,
+    /// What it listens to, in a word, and where.
+    pub hears: (&'static str, String),
     /// What it counted.
     pub counts: TapCounts,
     /// Why it doesn't listen; none if it does.
@@ -205,6 +207,10 @@ impl Figures {
                 page.row("tap_refused_total", &[("tap", &tap.id), ("why", &why)], count);
             }
         }
+        page.head("tap_info", "gauge", "1; what kind of tap it is, and where it listens.");
+        for TapFigures { id, hears: (kind, at), .. } in &self.taps {
+            page.row("tap_info", &[("tap", id), ("type", kind), ("at", at)], 1);
+        }
         page.head("tap_up", "gauge", "1 while a tap listens.");
         for tap in &self.taps {
             page.row("tap_up", &[("tap", &tap.id)], u64::from(tap.trouble.is_none()));
@@ -328,7 +334,12 @@ pub mod tests {
     /// A daemon with one tap, of which all is well.
     pub fn figures() -> Figures {
         let clock = Arc::new(HandClock::at(Timestamp::from_parts(1_000, 0)));
-        let tap = TapFigures { id: "a \"b\"".into(), counts: TapCounts::default(), trouble: None };
+        let tap = TapFigures {
+            id: "a \"b\"".into(),
+            hears: ("interface", "lo".into()),
+            counts: TapCounts::default(),
+            trouble: None,
+        };
         Figures {
             counts: Counts::of(&Summary::default()),
             load: Load::default(),
@@ -368,6 +379,7 @@ pub mod tests {
             "ringback_outcomes_total{outcome=\"busy\"} 3",
             "ringback_outcomes_total{outcome=\"declined\"} 1",
             "ringback_calls_total 2",
+            "ringback_tap_info{tap=\"a \\\"b\\\"\",type=\"interface\",at=\"lo\"} 1",
             "ringback_tap_up{tap=\"a \\\"b\\\"\"} 1",
             "ringback_packets_total 0",
             "ringback_recent_sip_messages 12",

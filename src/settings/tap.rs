@@ -54,6 +54,17 @@ pub struct HepTap {
     pub key_file: Option<PathBuf>,
 }
 
+impl TapKind {
+    /// What a tap listens to, in the configuration's word, and where.
+    pub fn hears(&self) -> (&'static str, String) {
+        match self {
+            TapKind::Interface(tap) => ("interface", tap.interface.clone()),
+            TapKind::Hep(tap) => ("hep", tap.listen.to_string()),
+            TapKind::Files { folder } => ("files", folder.display().to_string()),
+        }
+    }
+}
+
 impl InterfaceTap {
     /// A tap on `interface` as it is without further keys.
     pub fn new(interface: &str) -> InterfaceTap {

@@ -113,11 +113,16 @@ struct Daemon {
 impl Daemon {
     /// Starts it in the folder of a site and waits until it says that it is ready.
     fn start(folder: &Path) -> Daemon {
+        Daemon::start_with(folder, "")
+    }
+
+    /// One with more in its configuration.
+    fn start_with(folder: &Path, more: &str) -> Daemon {
         site(folder);
         let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
         let path = folder.join("ringback.toml");
         let text = std::fs::read_to_string(&path).expect("a configuration");
-        let tap = format!("[[tap]]\ntype = \"hep\"\nlisten = \"{free}\"\n");
+        let tap = format!("[[tap]]\ntype = \"hep\"\nlisten = \"{free}\"\n{more}");
         std::fs::write(&path, format!("{text}{tap}")).expect("written");
         let notices = UnixDatagram::bind(folder.join("notify")).expect("a socket");
         notices.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
@@ -224,13 +229,13 @@ fn a_selftest_passes_beside_a_daemon_and_leaves_nothing() {
 }
 
 #[test]
-fn a_selftest_is_refused_where_the_daemon_would_hear_it() {
+fn a_selftest_is_refused_where_the_daemon_would_hear_it_whatever_its_file_says_since() {
     let folder = tempfile::tempdir().expect("a folder");
-    let daemon = Daemon::start(folder.path());
+    let lo = "[[tap]]\ntype = \"interface\"\ninterface = \"lo\"\n";
+    let daemon = Daemon::start_with(folder.path(), lo);
     let path = folder.path().join("ringback.toml");
     let text = std::fs::read_to_string(&path).expect("a configuration");
-    std::fs::write(&path, format!("{text}[[tap]]\ntype = \"interface\"\ninterface = \"lo\"\n"))
-        .expect("written");
+    std::fs::write(&path, text.replace(lo, "")).expect("written");
     let done = ringback(folder.path(), &["selftest"]);
     assert_eq!(done.status.code(), Some(1));
     let told = String::from_utf8_lossy(&done.stdout).into_owned();

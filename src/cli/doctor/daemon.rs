@@ -65,6 +65,13 @@ impl Seen {
         self.0.iter().filter_map(of)
     }
 
+    /// The interfaces on which the daemon has taps; none if it is of a version that doesn't say.
+    pub(in crate::cli) fn interfaces(&self) -> Option<Vec<&str>> {
+        let all: Vec<&str> = self.all("tap_info").map(|(labels, _)| labels).collect();
+        let at = |labels: &&str| label(labels, "type") == "interface";
+        (!all.is_empty()).then(|| all.into_iter().filter(at).map(|labels| label(labels, "at")).collect())
+    }
+
     pub(in crate::cli) fn sum(&self, name: &str) -> u64 {
         self.all(name).map(|(_, value)| value).sum()
     }

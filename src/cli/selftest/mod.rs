@@ -7,20 +7,21 @@
 mod call;
 mod office;
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType};
 
+use super::doctor::daemon::Seen;
 use super::doctor::{self, Finding, State};
 use super::run::{place, seed, stop_signals};
 use super::{DoctorArgs, finish};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Refused};
-use crate::daemon::command::Command;
+use crate::daemon::command::{Answer, Command};
 use crate::daemon::control;
-use crate::settings::TapKind;
 use crate::time::Span;
 
 use call::Call;
@@ -100,18 +101,30 @@ fn heard_by_the_site(config: Option<&Path>) -> Result<String, String> {
         Err(refused) => return Err(cant_tell(refused)),
     };
     let settings = &loaded.settings;
-    let runs =
-        !matches!(control::ask(&control::socket(settings, &place(settings)), &Command::Figures {}), Ok(None));
-    let taps_lo =
-        settings.taps.iter().any(|tap| matches!(&tap.kind, TapKind::Interface(tap) if tap.interface == "lo"));
-    match (runs, taps_lo) {
-        (true, true) => Err(
+    heard_by(control::ask(&control::socket(settings, &place(settings)), &Command::Figures {}))
+}
+
+/// The taps are those that the daemon runs with, whatever its file says since.
+fn heard_by(answer: io::Result<Option<Answer>>) -> Result<String, String> {
+    let unsure = |why: &str, mend: &str| {
+        Err(format!(
+            "a daemon runs, and {why}: nobody knows whether it taps lo and would take this call for one of the site's; {mend}"
+        ))
+    };
+    let told = match answer {
+        Ok(None) => return Ok("no daemon runs; none is needed".to_owned()),
+        Ok(Some(Answer { done: true, told })) => told,
+        Ok(Some(Answer { told, .. })) => return unsure(&told, "systemctl restart ringback"),
+        Err(error) => return unsure(&format!("can't be asked: {error}"), "sudo ringback selftest"),
+    };
+    match Seen::read(&told).interfaces() {
+        Some(all) if all.contains(&"lo") => Err(
             "the daemon that runs taps lo and would take this call for one of the site's; systemctl stop \
              ringback, and try again"
                 .to_owned(),
         ),
-        (true, false) => Ok("the daemon that runs doesn't hear lo, and has no part in this".to_owned()),
-        (false, _) => Ok("no daemon runs; none is needed".to_owned()),
+        Some(_) => Ok("the daemon that runs doesn't hear lo, and has no part in this".to_owned()),
+        None => unsure("is of another version", "systemctl restart ringback"),
     }
 }
 
@@ -152,6 +165,25 @@ const SENDS: Span = Span::from_secs(15);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_taps_are_those_of_the_daemon_that_runs() {
+        let tap = |kind: &str, at: &str| {
+            let row = format!("ringback_tap_info{{tap=\"lo\",type=\"{kind}\",at=\"{at}\"}} 1\n");
+            heard_by(Ok(Some(Answer::done(row))))
+        };
+        assert!(tap("interface", "lo").expect_err("it hears lo").contains("systemctl stop"));
+        assert!(tap("interface", "eth1").is_ok() && tap("files", "lo").is_ok());
+        assert_eq!(heard_by(Ok(None)), Ok("no daemon runs; none is needed".to_owned()));
+        let unsure = [
+            Ok(Some(Answer::done("ringback_tap_up{tap=\"lo\"} 1\n"))),
+            Ok(Some(Answer::refused("the engine doesn't turn"))),
+            Err(io::ErrorKind::PermissionDenied.into()),
+        ];
+        for answer in unsure {
+            assert!(heard_by(answer).expect_err("nobody knows").contains("nobody knows whether it taps lo"));
+        }
+    }
 
     #[test]
     fn a_configuration_that_is_there_and_cannot_be_read_stops_it() {
