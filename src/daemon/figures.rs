@@ -90,7 +90,11 @@ impl Counts {
     /// Those of an engine.
     pub fn of(summary: &Summary) -> Counts {
         match serde_json::to_value(summary) {
-            Ok(Value::Object(all)) => Counts(all),
+            Ok(Value::Object(mut all)) => {
+                // A summary leaves it out where there is none; a metric that isn't there from the start can't be counted on.
+                all.entry("srtp_offers").or_insert_with(|| 0.into());
+                Counts(all)
+            }
             _ => Counts::default(),
         }
     }
@@ -379,6 +383,7 @@ pub mod tests {
             "ringback_outcomes_total{outcome=\"busy\"} 3",
             "ringback_outcomes_total{outcome=\"declined\"} 1",
             "ringback_calls_total 2",
+            "ringback_srtp_offers_total 0",
             "ringback_tap_info{tap=\"a \\\"b\\\"\",type=\"interface\",at=\"lo\"} 1",
             "ringback_tap_up{tap=\"a \\\"b\\\"\"} 1",
             "ringback_packets_total 0",

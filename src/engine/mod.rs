@@ -266,7 +266,7 @@ impl Engine {
     /// What was seen so far.
     pub fn summary(&self) -> Summary {
         let mut summary = self.summary.clone();
-        summary.take(self.flow.counters(), self.calls.counters(), self.media.count());
+        summary.take(self.flow.counters(), self.calls.counters(), &self.media);
         summary
     }
 
@@ -417,7 +417,10 @@ fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) -> bool {
             calls.rtp(&datagram);
         }
         Piece::Message(datagram) => match &sip::Message::parse(datagram.payload) {
-            Ok(message) => calls.message(&datagram, message),
+            Ok(message) => {
+                media.described(message);
+                calls.message(&datagram, message);
+            }
             Err(refusal) => {
                 calls.refused(*refusal);
                 return !matches!(refusal, sip::Refusal::Keepalive | sip::Refusal::NotSip);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::call;
 use crate::event::{CallRecord, Outcome};
 use crate::flow;
+use crate::media::Streams;
 use crate::settings::Site;
 use crate::time::Timestamp;
 
@@ -44,6 +45,9 @@ pub struct Summary {
     pub calls_evicted: u64,
     /// RTP streams, told apart by addresses and SSRC.
     pub rtp_streams: u64,
+    /// INVITEs that offer encrypted sound (SRTP), which nobody can hear.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub srtp_offers: u64,
     /// Voicemails recorded.
     pub recordings: u64,
     /// Packets that taps dropped.
@@ -92,13 +96,18 @@ impl Summary {
         *self.outcomes.entry(record.outcome).or_default() += 1;
     }
 
-    pub(super) fn take(&mut self, flow: &flow::Counters, calls: call::Counters, streams: u64) {
+    pub(super) fn take(&mut self, flow: &flow::Counters, calls: call::Counters, media: &Streams) {
         self.flow = flow.clone();
         self.sip_messages = calls.messages;
         self.sip_malformed = calls.malformed;
         self.sip_partial = calls.partial;
         self.legs = calls.legs;
         self.calls_evicted = calls.evicted;
-        self.rtp_streams = streams;
+        self.rtp_streams = media.count();
+        self.srtp_offers = media.encrypted();
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -86,8 +86,10 @@ fn label<'l>(labels: &'l str, name: &str) -> &'l str {
 fn judged(seen: &Seen) -> Vec<Finding> {
     let mut all = vec![sip(seen)];
     all.extend(silent_taps(seen));
+    all.extend(written(seen));
     all.extend([losses(seen)]);
-    all.extend([tls(seen), sound(seen), tunnels(seen), malformed(seen)].into_iter().flatten());
+    all.extend([tls(seen), srtp(seen).or_else(|| sound(seen))].into_iter().flatten());
+    all.extend([tunnels(seen), malformed(seen)].into_iter().flatten());
     all.extend(refusals(seen));
     all
 }
@@ -120,6 +122,26 @@ fn silent_taps(seen: &Seen) -> impl Iterator<Item = Finding> {
     })
 }
 
+/// Whether what it tells comes to the disk, and texts to their gateways.
+fn written(seen: &Seen) -> impl Iterator<Item = Finding> {
+    let (up, held) = (seen.0.get("store_up"), seen.one("store_held"));
+    let (waits, lost) = (seen.one("store_waiting_rows"), seen.one("store_refused_total"));
+    let fails = (up == Some(&0)).then(|| {
+        let says = format!("{waits} rows wait for a store that can't be written, and no text leaves; `journalctl -u ringback` says why");
+        Finding::new("store", State::Wrong, says)
+    });
+    let refused = (lost > 0).then(|| {
+        let says = format!("{lost} entries of the journal were lost since the start, as too many waited for the disk; make room");
+        Finding::new("store", State::Wrong, says)
+    });
+    let texts = (held == 0 && up == Some(&1)).then(|| seen.one("texts_waiting")).filter(|texts| *texts > 0);
+    let slow = texts.map(|texts| {
+        let says = format!("{texts} texts wait for their gateway; `ringback message list` names them");
+        Finding::new("texts", State::Warning, says)
+    });
+    [fails, refused, slow].into_iter().flatten()
+}
+
 fn losses(seen: &Seen) -> Finding {
     let lost = seen.sum("tap_drops_total").saturating_add(seen.one("late_packets_total"));
     let packets = seen.sum("tap_packets_total").saturating_add(lost);
@@ -137,10 +159,21 @@ fn losses(seen: &Seen) -> Finding {
 fn tls(seen: &Seen) -> Option<Finding> {
     let many = seen.one("tcp_tls_total");
     let says = format!(
-        "{many} connections carry TLS, which can't be read from the wire; let the PBX or SBC send HEP of what it decrypts, \
-         or speak SIP without TLS on the side that is tapped"
+        "{many} connections carry TLS, and no SIP in them can be read from the wire; let the PBX or SBC send HEP of what it \
+         decrypts (a [[tap]] of type \"hep\"), or speak SIP without TLS on the side that is tapped"
     );
     (many > 0).then(|| Finding::new("tls", State::Warning, says))
+}
+
+fn srtp(seen: &Seen) -> Option<Finding> {
+    let many = seen.one("srtp_offers_total");
+    let says = format!(
+        "{many} INVITEs offer encrypted sound (SRTP), which nobody can hear on the wire: who answered is told by signalling \
+         alone, and a voicemail inside the PBX looks like a person; write voicemail_pilots or voicemail_hosts, or switch \
+         SRTP off between PBX and trunk where both are yours; HEP brings no sound, and SIPREC and an endpoint of our own, \
+         which would, aren't in this version"
+    );
+    (many > 0).then(|| Finding::new("srtp", State::Warning, says))
 }
 
 fn sound(seen: &Seen) -> Option<Finding> {
@@ -233,6 +266,7 @@ mod tests {
         assert_eq!(with("rtp_streams_total 18", "rtp_streams_total 0")[2], ("sound", State::Warning));
         for (row, check, state) in [
             ("tcp_tls_total 3", "tls", State::Warning),
+            ("srtp_offers_total 3", "srtp", State::Warning),
             ("tunnelled_total 3", "tunnels", State::Ok),
             ("tunnels_too_deep_total 3", "tunnels", State::Warning),
             ("sip_malformed_total 30", "sip", State::Warning),
@@ -240,6 +274,19 @@ mod tests {
         ] {
             assert_eq!(found(&format!("{WELL}ringback_{row}\n"))[2], (check, state), "{row}");
         }
+    }
+
+    #[test]
+    fn what_waits_for_the_disk_or_a_gateway_is_told() {
+        let with = |rows: &[&str]| {
+            let rows: String = rows.iter().map(|row| format!("ringback_{row}\n")).collect();
+            found(&format!("{WELL}{rows}"))[1]
+        };
+        assert_eq!(with(&["store_up 1", "texts_waiting 0", "store_refused_total 0"]), ("drops", State::Ok));
+        assert_eq!(with(&["store_up 0", "store_waiting_rows 9", "texts_waiting 2"]), ("store", State::Wrong));
+        assert_eq!(with(&["store_up 1", "store_refused_total 3"]), ("store", State::Wrong));
+        assert_eq!(with(&["store_up 1", "texts_waiting 2"]), ("texts", State::Warning));
+        assert_eq!(with(&["store_up 1", "store_held 1", "texts_waiting 2"]), ("drops", State::Ok));
     }
 
     #[test]

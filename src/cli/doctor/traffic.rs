@@ -46,7 +46,7 @@ fn judged(settings: &Settings, calls: &[CallRecord], now: Timestamp) -> Vec<Find
     let outside: Vec<&CallRecord> =
         calls.iter().filter(|call| call.direction == Direction::Inbound).collect();
     let mut all = vec![quiet(settings, calls, now)];
-    all.extend(peers(&settings.pbx.roles, calls));
+    all.extend(peers(&settings.pbx.roles, calls, now));
     all.extend(strangers(&settings.pbx.roles, calls));
     all.extend(unseen(&settings.pbx.roles, calls));
     all.extend(phones(&outside));
@@ -92,7 +92,7 @@ fn quiet(settings: &Settings, calls: &[CallRecord], now: Timestamp) -> Finding {
 }
 
 /// Each address that spoke SIP, with the number of calls it spoke in.
-fn spoken(calls: &[CallRecord]) -> BTreeMap<IpAddr, usize> {
+fn spoken<'c>(calls: impl IntoIterator<Item = &'c CallRecord>) -> BTreeMap<IpAddr, usize> {
     let mut spoken = BTreeMap::new();
     for call in calls {
         let rows = call.legs.iter().flat_map(|leg| &leg.ladder);
@@ -121,15 +121,22 @@ fn role(roles: &Roles, address: IpAddr) -> Option<&'static str> {
     named.into_iter().find(|(_, nets)| is_in(nets)).map(|(name, _)| name)
 }
 
-fn peers(roles: &Roles, calls: &[CallRecord]) -> Option<Finding> {
-    let ranked = ranked(spoken(calls));
+/// Who spoke in the calls of the week, and in those of late.
+fn peers(roles: &Roles, calls: &[CallRecord], now: Timestamp) -> Option<Finding> {
+    let all = ranked(spoken(calls));
     let shown = |(address, calls): &(IpAddr, usize)| {
         format!("{address} ({}, {calls})", role(roles, *address).unwrap_or("no role"))
     };
-    let told: Vec<String> = ranked.iter().take(SHOWN).map(shown).collect();
-    let more = ranked.len().saturating_sub(SHOWN);
+    let told: Vec<String> = all.iter().take(SHOWN).map(shown).collect();
+    let more = all.len().saturating_sub(SHOWN);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let says = format!("SIP of {} calls in 7 days is of {}{more}", calls.len(), told.join(", "));
+    let late = ranked(spoken(calls.iter().filter(|call| now.since(call.at) <= LATELY)));
+    let late: Vec<String> = late.iter().take(SHOWN).map(|(address, _)| address.to_string()).collect();
+    let lately = match late.is_empty() {
+        true => "no call was in the last 10 minutes".to_owned(),
+        false => format!("in the last 10 minutes of {}", late.join(", ")),
+    };
+    let says = format!("SIP of {} calls in 7 days is of {}{more}; {lately}", calls.len(), told.join(", "));
     (!told.is_empty()).then(|| Finding::new("peers", State::Ok, says))
 }
 
@@ -216,6 +223,7 @@ fn answers(settings: &Settings, outside: &[&CallRecord]) -> Option<Finding> {
 }
 
 const WEEK: Span = Span::from_secs(7 * 86_400);
+const LATELY: Span = Span::from_secs(600);
 /// Entries that are read at once, and how often.
 const PAGE: usize = 2_000;
 const PAGES: usize = 25;
@@ -269,6 +277,9 @@ mod tests {
         let all = judged(&settings(), &calls, moment("2026-11-20T15:00:00-06:00"));
         assert_eq!(all[2].says, "6 of 6 calls in hours of business were answered, and 1 of 2 outside them");
         assert!(all[1].says.contains("192.168.10.5 (PBX, 8)"), "{}", all[1].says);
+        assert!(all[1].says.ends_with("; no call was in the last 10 minutes"), "{}", all[1].says);
+        let soon = judged(&settings(), &calls, moment("2026-11-20T14:09:00-06:00"));
+        assert!(soon[1].says.contains("; in the last 10 minutes of 192.168.10.5, "), "{}", soon[1].says);
     }
 
     #[test]
