@@ -11,7 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod learn;
 pub mod man;
-mod numbers;
+pub mod numbers;
 pub mod records;
 pub mod replay;
 pub mod run;

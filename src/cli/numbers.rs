@@ -20,14 +20,29 @@ pub(super) fn read(
     read: impl Fn(&str) -> Result<Party, String>,
 ) -> Result<Vec<Party>, Vec<String>> {
     let named = clean(&path.display().to_string()).into_owned();
-    let text = text(path).map_err(|why| vec![format!("{named}: {why}")])?;
-    let rows = rows(&text).map_err(|(line, why)| vec![format!("{named}:{line}: {why}")])?;
+    let told = |(line, why): Wrong| match line {
+        Some(line) => format!("{named}:{line}: {}", clean(&why)),
+        None => format!("{named}: {why}"),
+    };
+    let text = text(path).map_err(|why| vec![told((None, why))])?;
+    list(&text, read).map_err(|wrong| shortened(wrong.into_iter().map(told).collect()))
+}
+
+/// What is wrong with a list, and the line it stands in.
+pub type Wrong = (Option<u64>, String);
+
+/// The numbers of a list, each as `read` understands it.
+///
+/// # Errors
+/// All that is wrong.
+pub fn list(text: &str, read: impl Fn(&str) -> Result<Party, String>) -> Result<Vec<Party>, Vec<Wrong>> {
+    let rows = rows(text).map_err(|(line, why)| vec![(Some(line), why)])?;
     let mut rows = rows.into_iter().peekable();
     let column = match rows.peek() {
         Some((line, cells))
             if cells.iter().all(|cell| read(cell).is_err()) && cells.iter().any(|cell| is_name(cell)) =>
         {
-            let column = column(cells).map_err(|why| vec![format!("{named}:{line}: {}", clean(&why))])?;
+            let column = column(cells).map_err(|why| vec![(Some(*line), why)])?;
             rows.next();
             column
         }
@@ -37,19 +52,17 @@ pub(super) fn read(
     for (line, cells) in rows {
         match cells.get(column).map_or(Err("this row has no number".to_owned()), |cell| read(cell)) {
             Ok(number) => numbers.push(number),
-            Err(why) => wrong.push(format!("{named}:{line}: {}", clean(&why))),
+            Err(why) => wrong.push((Some(line), why)),
         }
         if numbers.len() > limits::IMPORTED {
-            return Err(vec![format!(
-                "{named}:{line}: more than {} numbers; cut the list in pieces",
-                limits::IMPORTED
-            )]);
+            let most = limits::IMPORTED;
+            return Err(vec![(Some(line), format!("more than {most} numbers; cut the list in pieces"))]);
         }
     }
     if wrong.is_empty() && numbers.is_empty() {
-        wrong.push(format!("{named}: there is no number in it"));
+        wrong.push((None, "there is no number in it".to_owned()));
     }
-    if wrong.is_empty() { Ok(numbers) } else { Err(shortened(wrong)) }
+    if wrong.is_empty() { Ok(numbers) } else { Err(wrong) }
 }
 
 fn shortened(mut wrong: Vec<String>) -> Vec<String> {

@@ -46,7 +46,7 @@ pub struct Letter {
 }
 
 /// By what a file is known from another one of its name, and from itself with more in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Mark {
     device: u64,
     inode: u64,
@@ -77,10 +77,42 @@ struct Line {
     body: Option<String>,
 }
 
-/// Where a line stands: the file's name, the file, and the line's number.
-type Spot<'a> = (&'a OsString, Mark, u64);
+/// Where a line stands: the gateway, the file's name, the file, and the line's number.
+struct Spot<'a> {
+    gateway: &'a str,
+    name: &'a OsString,
+    mark: Mark,
+    line: u64,
+}
 
 impl Letter {
+    /// What the bytes of a file say that is nowhere.
+    pub fn of(bytes: &[u8], gateway: &str, plan: &Dialplan) -> Letter {
+        let mut letter = Letter { said: Vec::new(), refused: Vec::new(), mark: None, name: OsString::new() };
+        letter.take(bytes, (gateway, Mark::default()), plan);
+        letter
+    }
+
+    fn take(&mut self, bytes: &[u8], (gateway, mark): (&str, Mark), plan: &Dialplan) {
+        for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            if line > limits::INBOX_LINES {
+                let most = limits::INBOX_LINES;
+                let why = format!("line {line}: more than {most} lines; this and the others aren't read");
+                self.refused.push(why);
+                break;
+            }
+            let spot = Spot { gateway, name: &self.name, mark, line };
+            match Said::read(text, &spot, plan) {
+                Ok(said) => self.said.push(said),
+                Err(why) if self.refused.len() < TOLD => self.refused.push(format!("line {line}: {why}")),
+                Err(_) => {}
+            }
+        }
+    }
+
     /// By what the file is known in a log, where its name may say whose it is: the first 8 digits of the name's SHA-256.
     pub fn alias(&self) -> String {
         hex(&Sha256::digest(self.name.as_encoded_bytes()), 4)
@@ -106,6 +138,77 @@ impl Said {
             Said::Reply(reply) => Some(reply),
             Said::Receipt(_) => None,
         }
+    }
+
+    fn read(text: &[u8], spot: &Spot<'_>, plan: &Dialplan) -> Result<Said, &'static str> {
+        let line: Line = serde_json::from_slice(text).map_err(
+            |_| "not one JSON object with `key` and `state` of a receipt, or `from` and `body` of a reply",
+        )?;
+        match line {
+            Line {
+                key: Some(key),
+                state: Some(state),
+                gateway_ref,
+                id: None,
+                from: None,
+                to: None,
+                body: None,
+            } => {
+                if !TELLS.contains(&state) {
+                    return Err("a receipt says accepted, sent, delivered, undelivered, failed or expired");
+                }
+                if key.len() > LONG || gateway_ref.as_ref().is_some_and(|own| own.len() > LONG) {
+                    return Err("its key or reference is too long");
+                }
+                Ok(Said::Receipt(Receipt { key, state, gateway_ref }))
+            }
+            Line {
+                key: None,
+                state: None,
+                gateway_ref: None,
+                id,
+                from: Some(from),
+                to,
+                body: Some(body),
+            } => {
+                let number =
+                    |text: &str| plan.read(text.trim().as_bytes()).filter(|it| it.number().is_some());
+                let from = number(&from).ok_or("`from` is no telephone number; write it as +13125550142")?;
+                let to = to.as_deref().and_then(number);
+                if body.len() > limits::REPLY {
+                    return Err("its body is too long");
+                }
+                let id = spot.id(id.as_deref(), text);
+                Ok(Said::Reply(Reply {
+                    id,
+                    gateway: spot.gateway.to_owned(),
+                    from,
+                    to,
+                    body,
+                    opts_out: false,
+                }))
+            }
+            _ => Err("neither `key` and `state` of a receipt, nor `from` and `body` of a reply"),
+        }
+    }
+}
+
+impl Spot<'_> {
+    /// The same for a reply that is read twice: of the id it was given, else of its place and bytes. Another file of the
+    /// same name is another place.
+    fn id(&self, given: Option<&str>, text: &[u8]) -> String {
+        let hash = Sha256::new().chain_update(self.gateway).chain_update([0]);
+        let hash = match given {
+            Some(given) => hash.chain_update(given),
+            None => hash
+                .chain_update(self.name.as_encoded_bytes())
+                .chain_update(self.mark.inode.to_le_bytes())
+                .chain_update(self.mark.written.0.to_le_bytes())
+                .chain_update(self.mark.written.1.to_le_bytes())
+                .chain_update(self.line.to_le_bytes())
+                .chain_update(text),
+        };
+        hex(&hash.finalize(), 8)
     }
 }
 
@@ -181,86 +284,8 @@ impl Inbox {
             }
         };
         letter.mark = Some(mark);
-        for (n, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-            if text.trim_ascii().is_empty() {
-                continue;
-            }
-            if n > limits::INBOX_LINES {
-                let why = format!("more than {} lines; this and the others aren't read", limits::INBOX_LINES);
-                letter.refused.push(format!("line {n}: {why}"));
-                break;
-            }
-            match self.said(text, (&letter.name, mark, n), plan) {
-                Ok(said) => letter.said.push(said),
-                Err(why) if letter.refused.len() < TOLD => {
-                    letter.refused.push(format!("line {n}: {why}"));
-                }
-                Err(_) => {}
-            }
-        }
+        letter.take(&bytes, (&self.gateway, mark), plan);
         letter
-    }
-
-    fn said(&self, text: &[u8], place: Spot<'_>, plan: &Dialplan) -> Result<Said, &'static str> {
-        let line: Line = serde_json::from_slice(text).map_err(
-            |_| "not one JSON object with `key` and `state` of a receipt, or `from` and `body` of a reply",
-        )?;
-        match line {
-            Line {
-                key: Some(key),
-                state: Some(state),
-                gateway_ref,
-                id: None,
-                from: None,
-                to: None,
-                body: None,
-            } => {
-                if !TELLS.contains(&state) {
-                    return Err("a receipt says accepted, sent, delivered, undelivered, failed or expired");
-                }
-                if key.len() > LONG || gateway_ref.as_ref().is_some_and(|own| own.len() > LONG) {
-                    return Err("its key or reference is too long");
-                }
-                Ok(Said::Receipt(Receipt { key, state, gateway_ref }))
-            }
-            Line {
-                key: None,
-                state: None,
-                gateway_ref: None,
-                id,
-                from: Some(from),
-                to,
-                body: Some(body),
-            } => {
-                let number =
-                    |text: &str| plan.read(text.trim().as_bytes()).filter(|it| it.number().is_some());
-                let from = number(&from).ok_or("`from` is no telephone number; write it as +13125550142")?;
-                let to = to.as_deref().and_then(number);
-                if body.len() > limits::REPLY {
-                    return Err("its body is too long");
-                }
-                let id = self.id(id.as_deref(), place, text);
-                Ok(Said::Reply(Reply { id, gateway: self.gateway.clone(), from, to, body, opts_out: false }))
-            }
-            _ => Err("neither `key` and `state` of a receipt, nor `from` and `body` of a reply"),
-        }
-    }
-
-    /// The same for a reply that is read twice: of the id it was given, else of its place and bytes. Another file of the
-    /// same name is another place.
-    fn id(&self, given: Option<&str>, (name, mark, n): Spot<'_>, text: &[u8]) -> String {
-        let hash = Sha256::new().chain_update(&self.gateway).chain_update([0]);
-        let hash = match given {
-            Some(given) => hash.chain_update(given),
-            None => hash
-                .chain_update(name.as_encoded_bytes())
-                .chain_update(mark.inode.to_le_bytes())
-                .chain_update(mark.written.0.to_le_bytes())
-                .chain_update(mark.written.1.to_le_bytes())
-                .chain_update(n.to_le_bytes())
-                .chain_update(text),
-        };
-        hex(&hash.finalize(), 8)
     }
 }
 
