@@ -163,7 +163,11 @@ impl Engine {
     #[inline]
     pub fn handle(&mut self, at: Timestamp, input: Input<'_>) {
         let is_late = at < self.now;
-        self.advance(at);
+        match &input {
+            // What is due is judged by the clock as it is after the step, not as it was.
+            Input::ClockGap(_) => self.now = self.now.max(at),
+            _ => self.advance(at),
+        }
         match input {
             Input::Packet(packet) if self.lets_go(&packet) => return,
             Input::Packet(packet) => self.packet(&packet, is_late),
@@ -386,7 +390,7 @@ impl Engine {
     fn record(&mut self, events: Vec<(Timestamp, Event)>) {
         for (at, event) in events {
             let submit = match &event {
-                Event::Message(message) if message.is_to_be_submitted() => Some(message.clone()),
+                Event::Message(message) if message.leaves() => Some(message.clone()),
                 _ => None,
             };
             self.journal(at.max(self.now), event);

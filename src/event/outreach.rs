@@ -217,8 +217,14 @@ impl Message {
         Some((first, n.parse().ok()?))
     }
 
-    /// Whether it waits to be handed to its gateway.
+    /// Whether it waits to be handed to its gateway, or was and nobody knows what became of it.
     pub fn is_to_be_submitted(&self) -> bool {
         matches!(self.state, MessageState::Claimed | MessageState::Submitted)
+    }
+
+    /// Whether it is to be handed to its gateway now. One that was claimed before the clock was in doubt has a why: its
+    /// gateway is only asked whether it has it.
+    pub fn leaves(&self) -> bool {
+        self.is_to_be_submitted() && self.why.is_none()
     }
 }

@@ -155,13 +155,16 @@ impl Cases {
         self.cases.values_mut().for_each(|case| case.redate(by));
     }
 
-    /// Every text that waits for its time, in the order of their times.
+    /// Every text that waits for its time or the end of a call, in the order of their times. Where one waits for a call, its
+    /// place is in no queue.
     pub(super) fn waiting(&self) -> Vec<(Slot, CaseNo, usize)> {
         let steps = |(no, case): (&CaseNo, &Case)| {
             let steps = case.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
             let waits = |(at, step): (usize, &Progress)| match step.stage {
-                Stage::Waiting(slot) if step.message.is_some() => Some((slot, *no, at)),
-                _ => None,
+                _ if step.message.is_none() => None,
+                Stage::Waiting(slot) => Some((slot, *no, at)),
+                Stage::Held => Some(((step.due, 0), *no, at)),
+                Stage::Done => None,
             };
             steps.filter_map(waits).collect::<Vec<_>>()
         };
@@ -174,6 +177,12 @@ impl Cases {
     pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
         let steps = self.cases.values().filter_map(|case| case.plan.as_ref()).flat_map(|plan| &plan.steps);
         steps.filter_map(|step| step.message.as_deref())
+    }
+
+    /// The same, to be changed.
+    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Box<Message>> {
+        let plans = self.cases.values_mut().filter_map(|case| case.plan.as_mut());
+        plans.flat_map(|plan| &mut plan.steps).filter_map(|step| step.message.as_mut())
     }
 
     pub(super) fn forget(&mut self, no: CaseNo) {

@@ -107,6 +107,41 @@ impl Machine {
         self.tell(Input::ClockGap(ClockGap { by_us: by.as_micros(), unsure }));
     }
 
+    /// The machine lost power and starts again: the daemon finds its clock behind what it wrote last, by so much.
+    fn power_cut(&mut self, behind: Span) {
+        let last = self.store.load().expect("a state").last_at.expect("an entry");
+        self.restart(last);
+        self.set_clock(Span::ZERO - behind, true);
+    }
+
+    /// The same, but that its clock is ahead of what it wrote last, and may yet be set until `settles`.
+    fn power_cut_until(&mut self, now: Timestamp, settles: Timestamp) {
+        let mut state = self.store.load().expect("a state");
+        state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
+        self.engine = Engine::restore(&self.settings, state, 2, now);
+        self.commit();
+    }
+
+    /// The gateway doesn't take the last text that was submitted; it is to be tried again.
+    fn refuse(&mut self, after: Span) -> String {
+        let key = self.submitted.last().expect("a text").clone();
+        self.tell(Input::NotAccepted(key.clone(), after));
+        key
+    }
+
+    fn told(&self, key: &str, state: MessageState) -> Input<'static> {
+        Input::Receipt(Receipt { key: key.to_owned(), state, gateway_ref: None })
+    }
+
+    /// One text was submitted, didn't leave in the end, and a person is told.
+    fn is_left_to_a_person(&mut self) {
+        self.pass(self.engine.now() + Span::from_secs(40 * 3_600));
+        let tasks = self.count(|event| matches!(event, Event::Task(_)));
+        let why = self.store.load().expect("a state").messages.last().and_then(|text| text.why.clone());
+        assert_eq!((self.submitted.len(), tasks, why.as_deref()), (1, 1, Some("stale")));
+        assert_eq!(self.states().last(), Some(&MessageState::Skipped));
+    }
+
     /// The configuration is read anew.
     fn reload(&mut self) {
         let settings = self.settings.clone();
@@ -491,6 +526,113 @@ fn no_text_of_before_leaves_until_the_clock_of_a_machine_that_started_is_settled
     assert_eq!(machine.submitted, [""; 0]);
     machine.pass(settles);
     assert_eq!(machine.submitted.len(), 1);
+}
+
+#[test]
+fn after_a_power_cut_with_the_clock_an_hour_behind_what_was_due_before_it_does_not_leave() {
+    for behind in [HOUR, Span::from_secs(86_400), Span::from_secs(56 * 365 * 86_400)] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.pass(ended + MINUTE);
+        // The gateway was out of reach; the text waits, overdue by the time of the last entry.
+        machine.refuse(Span::from_secs(30));
+        machine.power_cut(behind);
+        machine.is_left_to_a_person();
+    }
+}
+
+#[test]
+fn a_text_that_waits_for_the_end_of_a_call_does_not_leave_after_it_once_the_clock_was_found_wrong() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + Span::from_secs(21));
+    machine.refuse(Span::from_secs(60));
+    machine.set = Span::from_secs(60);
+    machine.play("caller-cancels", 0, 3);
+    machine.pass(ended + Span::from_secs(85));
+    assert_eq!(machine.states().last(), Some(&MessageState::Deferred));
+    machine.set_clock(HOUR, true);
+    assert_eq!(machine.states().last(), Some(&MessageState::Skipped), "the caller is on the phone still");
+    machine.play("caller-cancels", 3, ALL);
+    assert_eq!(machine.calls().len(), 2);
+    machine.is_left_to_a_person();
+}
+
+#[test]
+fn a_text_on_its_way_at_a_power_cut_is_not_sent_anew_by_a_clock_that_was_wrong() {
+    for restarts in [0, 2] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.pass(ended + Span::from_secs(21));
+        machine.power_cut(HOUR);
+        for _ in 0..restarts {
+            machine.restart(machine.engine.now());
+        }
+        assert_eq!((machine.submitted.len(), machine.looked_up.len()), (1, 1 + restarts));
+        machine.refuse(Span::ZERO);
+        machine.is_left_to_a_person();
+    }
+}
+
+#[test]
+fn a_text_on_its_way_at_a_power_cut_that_had_arrived_is_accepted_whatever_the_clock_did() {
+    let mut machine = Machine::new("caller-cancels");
+    let ended = machine.play("caller-cancels", 0, ALL);
+    machine.pass(ended + Span::from_secs(21));
+    machine.power_cut(HOUR);
+    let arrived = machine.told(&machine.submitted[0], MessageState::Accepted);
+    machine.tell(arrived);
+    machine.set_clock(HOUR, true);
+    machine.pass(ended + HOUR);
+    let text = machine.store.load().expect("a state").messages.remove(0);
+    assert_eq!((text.state, text.why, machine.submitted.len()), (MessageState::Accepted, None, 1));
+}
+
+#[test]
+fn a_text_its_gateway_never_got_waits_until_the_clock_is_settled_too() {
+    for sets in [None, Some(HOUR)] {
+        let mut machine = Machine::new("caller-cancels");
+        let ended = machine.play("caller-cancels", 0, ALL);
+        machine.pass(ended + Span::from_secs(21));
+        let settles = ended + MINUTE + MINUTE;
+        machine.power_cut_until(ended + Span::from_secs(30), settles);
+        machine.refuse(Span::ZERO);
+        machine.pass(settles - Span::from_secs(1));
+        assert_eq!(machine.submitted.len(), 1);
+        match sets {
+            Some(by) => {
+                machine.set_clock(by, true);
+                machine.is_left_to_a_person();
+            }
+            None => {
+                machine.pass(settles);
+                assert_eq!(machine.submitted.len(), 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_sent_again_is_no_staler_than_others_when_the_clock_was_wrong_and_a_person_is_told() {
+    let (mut machine, ended) = failed();
+    let text = again(&machine);
+    machine.tell(Input::Operator(Operator::Resend(text.clone())));
+    machine.power_cut(HOUR);
+    machine.tell(Input::NotAccepted(text.key.clone(), Span::ZERO));
+    machine.pass(ended + HOUR);
+    assert_eq!((machine.submitted.len(), machine.states().last()), (2, Some(&MessageState::Skipped)));
+    let told = |event: &Event| matches!(event, Event::Task(task) if task.key.ends_with("/1/stale"));
+    assert_eq!(machine.count(told), 1);
+
+    let (mut settling, ended) = failed();
+    settling.tell(Input::Operator(Operator::Resend(text.clone())));
+    let settles = ended + MINUTE + MINUTE;
+    settling.power_cut_until(ended + Span::from_secs(70), settles);
+    settling.tell(Input::NotAccepted(text.key.clone(), Span::ZERO));
+    settling.pass(settles - Span::from_secs(1));
+    assert_eq!(settling.submitted.len(), 2);
+    settling.pass(settles);
+    assert_eq!(settling.submitted.len(), 3);
 }
 
 fn reply(body: &str) -> Reply {

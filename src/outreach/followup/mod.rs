@@ -59,6 +59,8 @@ pub struct Followup {
     opted_out: OptOuts,
     /// Texts are claimed before they leave, and what time it is in truth; none where nothing leaves.
     live: Option<Timestamp>,
+    /// No text of an earlier run leaves before: the clock may yet be set.
+    settled: Timestamp,
 }
 
 impl Followup {
@@ -73,6 +75,7 @@ impl Followup {
             resent: Resent::default(),
             opted_out: OptOuts::default(),
             live: None,
+            settled: Timestamp::from_micros(i64::MIN),
         }
     }
 
@@ -117,7 +120,7 @@ impl Followup {
         self.live = self.live.map(|before| before.max(now));
     }
 
-    /// Takes back a text that its gateway surely doesn't have; it is decided anew at `again`.
+    /// Takes back a text that its gateway surely doesn't have; it is decided anew at `again`, or once the clock is settled.
     pub fn not_accepted(&mut self, at: Timestamp, key: &str, again: Timestamp, out: &mut Events) {
         let Some((no, step)) = self.cases.of_message(key) else {
             return self.not_accepted_again(at, key, again, out);
@@ -125,10 +128,16 @@ impl Followup {
         let Some(progress) = self.cases.get_mut(no).and_then(|case| case.progress(step)) else { return };
         let left = |message: &&mut Box<Message>| message.is_to_be_submitted();
         let Some(message) = progress.message.as_mut().filter(left) else { return };
+        let in_doubt = message.why.take().is_some();
         message.state = MessageState::Planned;
         message.sent = None;
         out.push((at, Event::Message(message.clone())));
-        progress.stage = Stage::Waiting(self.agenda.add(again, Due::Step(no, step)));
+        let slot = self.agenda.add(again.max(self.settled), Due::Step(no, step));
+        progress.stage = Stage::Waiting(slot);
+        if in_doubt {
+            self.agenda.remove(slot);
+            self.in_doubt(|followup| followup.run_step(no, step, at, out));
+        }
     }
 
     /// Takes a gateway's word on a text it was given. The furthest state told stands, whatever the order.
@@ -146,6 +155,7 @@ impl Followup {
         let named = message.attempts > 0 && message.gateway_ref.is_none() && receipt.gateway_ref.is_some();
         if further {
             message.state = receipt.state;
+            message.why = None;
         }
         if named {
             message.gateway_ref.clone_from(&receipt.gateway_ref);

@@ -43,6 +43,10 @@ impl Resent {
         self.texts.values_mut().map(|again| &mut again.message).find(|message| message.key == key)
     }
 
+    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Box<Message>> {
+        self.texts.values_mut().map(|again| &mut again.message)
+    }
+
     pub(super) fn redate(&mut self, by: Span) {
         for again in self.texts.values_mut() {
             again.message.redate(by);
@@ -89,12 +93,12 @@ impl Followup {
     }
 
     /// Takes up again what an earlier run was asked for.
-    pub(super) fn restore_resent(&mut self, state: &State, now: Timestamp) {
+    pub(super) fn restore_resent(&mut self, state: &State) {
         for message in state.messages.iter().filter(|message| is_again(&message.key)) {
             let waits = matches!(message.state, MessageState::Planned | MessageState::Deferred);
             let no = self.resent.add(Box::new(message.clone()));
             if let Some(no) = no.filter(|_| waits) {
-                self.wait_again(no, now);
+                self.wait_again(no, self.settled);
             }
         }
     }
@@ -106,7 +110,7 @@ impl Followup {
         let asked = self.ask_again(&again.message, now, &mut trail);
         let claims = self.live.is_some();
         let Some(Again { message, waits }) = self.resent.texts.get_mut(&no) else { return };
-        *waits = None;
+        let waited = waits.take().is_some() || message.attempts > 0;
         message.trail = trail.into_answers();
         match asked {
             Ok(()) => super::steps::submit(message, now, claims),
@@ -114,10 +118,14 @@ impl Followup {
         }
         let to = message.to.number().filter(|_| asked.is_ok() && message.attempts == 1);
         out.push((now, Event::Message(message.clone())));
+        let key = message.key.clone();
         to.into_iter().for_each(|to| self.count(to, now));
+        if let (Err(why), true) = (asked, waited) {
+            self.tell_again(&key, why, now, out);
+        }
     }
 
-    /// A gateway surely doesn't have it; it is decided anew at `again`.
+    /// A gateway surely doesn't have it; it is decided anew at `again`, or once the clock is settled.
     pub(super) fn not_accepted_again(
         &mut self,
         at: Timestamp,
@@ -130,10 +138,14 @@ impl Followup {
         if !text.message.is_to_be_submitted() {
             return;
         }
+        let in_doubt = text.message.why.take().is_some();
         text.message.state = MessageState::Planned;
         text.message.sent = None;
         out.push((at, Event::Message(text.message.clone())));
-        self.wait_again(no, again);
+        match in_doubt {
+            true => self.in_doubt(|followup| followup.run_again(no, at, out)),
+            false => self.wait_again(no, again.max(self.settled)),
+        }
     }
 
     /// A person is told of a text sent again that didn't arrive.
@@ -194,8 +206,8 @@ impl Followup {
         trail.ask("textable", number.and_then(|number| gates::textable(settings, number)))?;
         trail.ask("template", if message.body.is_empty() { Err(Why::TemplateError) } else { Ok(()) })?;
         trail.ask("sender", if message.gateway.is_none() { Err(Why::NoSender) } else { Ok(()) })?;
-        let truly = self.live.map_or(now, |live| live.max(now));
-        trail.ask("late", if truly.since(message.due) > FRESH { Err(Why::Stale) } else { Ok(()) })
+        let is_fresh = |now: Timestamp| if now.since(message.due) > FRESH { Err(Why::Stale) } else { Ok(()) };
+        trail.ask("late", self.truly(now).and_then(is_fresh))
     }
 }
 

@@ -45,10 +45,11 @@ impl Followup {
         followup.live = Some(now);
         followup.opted_out = state.opted_out.clone();
         let kept = Kept::of(state, now);
+        followup.settled = kept.settled;
         for case in &state.cases {
             followup.restore_case(case, &kept, out);
         }
-        followup.restore_resent(state, kept.settled);
+        followup.restore_resent(state);
         for message in &state.messages {
             followup.count_again(message, now);
         }

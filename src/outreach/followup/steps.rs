@@ -199,11 +199,14 @@ impl Followup {
         trail.ask("enabled", only_if(step.enabled, Why::Disabled))?;
         trail.ask("consent", gates::consent(&settings.consent))?;
         trail.ask_profile(settings)?;
-        if self.on_the_phone(case) {
+        if self.is_in_doubt() {
+            // Whoever is on the phone: it doesn't leave after the call either.
+        } else if self.on_the_phone(case) {
             trail.answer("exits", Answer::Defer, Why::CallInProgress);
             return Err(Stop::Hold);
+        } else {
+            trail.allow("exits", None);
         }
-        trail.allow("exits", None);
         if !self.opted_out.is_empty() && self.opted_out.holds(&message.to) {
             trail.answer("stop", Answer::Skip, Why::OptedOut);
             return Err(Stop::Skip(Why::OptedOut));
@@ -217,7 +220,7 @@ impl Followup {
         trail.ask("cap", gates::cap(settings.caps.per_number, others))?;
         trail.ask("template", only_if(!message.body.is_empty(), Why::TemplateError))?;
         trail.ask("sender", only_if(message.gateway.is_some(), Why::NoSender))?;
-        trail.ask("late", gates::late(step, progress.due, self.live.map_or(now, |live| live.max(now))))?;
+        trail.ask("late", self.truly(now).and_then(|now| gates::late(step, progress.due, now)))?;
         Ok(())
     }
 
