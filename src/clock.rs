@@ -1,10 +1,11 @@
 //! The only file that reads the machine's clocks: the wall clock, and one that never goes back.
 //!
 //! Packets are stamped by the wall clock; how long something takes is told by the other, which counts while
-//! the machine sleeps and isn't moved when somebody sets the time. `HandClock` stands in where a test has to
-//! say what time it is.
+//! the machine sleeps and isn't moved when somebody sets the time. It stands still while a host pauses its virtual machine;
+//! the clock with a battery, or what the host gives for one, doesn't. `HandClock` stands in where a test has to say what
+//! time it is.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -20,6 +21,12 @@ pub trait Clock: Send + Sync {
 
     /// What tells this run of the machine from others; none if nothing does.
     fn boot(&self) -> Option<String>;
+
+    /// What the clock with a battery shows, which goes on whatever the machine does, in whole seconds; none if there is none.
+    /// It may be off by hours: only how it moves says anything.
+    fn battery(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The machine's own clocks.
@@ -36,9 +43,16 @@ impl Clock for SystemClock {
     }
 
     fn boot(&self) -> Option<String> {
-        // proc(5)
-        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(id.trim().to_owned()).filter(|id| !id.is_empty() && !id.contains(' '))
+        // proc(5); a hardened unit doesn't see it, and passes systemd's %b, which is the same without dashes
+        let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let id = read.or_else(|| std::env::var("RINGBACK_BOOT_ID").ok())?;
+        Some(id.trim().replace('-', "")).filter(|id| !id.is_empty() && !id.contains(' '))
+    }
+
+    fn battery(&self) -> Option<Timestamp> {
+        // Documentation/ABI/testing/sysfs-class-rtc of the kernel
+        let secs = std::fs::read_to_string("/sys/class/rtc/rtc0/since_epoch").ok()?;
+        Some(Timestamp::from_parts(secs.trim().parse().ok()?, 0))
     }
 }
 
@@ -48,16 +62,30 @@ pub struct HandClock {
     wall: AtomicI64,
     boot: AtomicI64,
     boots: AtomicI64,
+    battery: AtomicI64,
+    has_none: AtomicBool,
 }
 
 impl HandClock {
     /// The wall shows `now`, the machine has just started.
     pub fn at(now: Timestamp) -> HandClock {
-        HandClock { wall: AtomicI64::new(now.as_micros()), ..HandClock::default() }
+        let (wall, battery) = (AtomicI64::new(now.as_micros()), AtomicI64::new(now.as_micros()));
+        HandClock { wall, battery, ..HandClock::default() }
     }
 
-    /// Lets time pass on both.
+    /// From now on there is none with a battery.
+    pub fn lose_battery(&self) {
+        self.has_none.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets time pass while the machine's host has it paused.
+    pub fn pause(&self, span: Span) {
+        self.battery.fetch_add(span.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Lets time pass on all.
     pub fn pass(&self, span: Span) {
+        self.pause(span);
         self.wall.fetch_add(span.as_micros(), Ordering::SeqCst);
         self.boot.fetch_add(span.as_micros(), Ordering::SeqCst);
     }
@@ -86,6 +114,11 @@ impl Clock for HandClock {
 
     fn boot(&self) -> Option<String> {
         Some(format!("by-hand-{}", self.boots.load(Ordering::SeqCst)))
+    }
+
+    fn battery(&self) -> Option<Timestamp> {
+        let shown = self.battery.load(Ordering::SeqCst);
+        (!self.has_none.load(Ordering::SeqCst)).then(|| Timestamp::from_micros(shown - shown % 1_000_000))
     }
 }
 
