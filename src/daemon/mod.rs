@@ -30,6 +30,8 @@ mod serve;
 mod stall;
 mod taping;
 mod upkeep;
+#[cfg(test)]
+mod wrong_clocks;
 
 use std::fmt;
 use std::io;
@@ -303,7 +305,15 @@ impl Office {
             return;
         }
         self.renewal.batches += 1;
+        let leave = submits.is_empty() || self.pace.lets_leave();
         match self.writer.put(batch, !submits.is_empty()) {
+            Ok(()) if !leave => {
+                self.last = self.last.max(n);
+                self.follow();
+                for (_, message) in submits {
+                    self.give(self.engine.now(), Input::NotAccepted(message.key, Span::ZERO));
+                }
+            }
             Ok(()) => {
                 self.last = self.last.max(n);
                 submits.into_iter().for_each(|(n, message)| self.carrier.submit(n, message));
@@ -383,7 +393,7 @@ fn told(entry: &JournalEntry) {
         Event::Task(task) => info!("task {}", task.key),
         Event::TaskDone(done) => info!("task {}: done", done.key),
         Event::ClockGap(gap) if gap.unsure => {
-            warn!("the clock was wrong since the machine started: texts that waited become tasks");
+            warn!("nobody knows how much time passed by the clock: texts that waited become tasks");
         }
         Event::Reply(reply) if reply.opts_out => info!("reply {}: no more texts are wanted", reply.id),
         Event::Reply(reply) => info!("reply {}: to be read by a person", reply.id),

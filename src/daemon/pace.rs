@@ -6,8 +6,11 @@
 //! | jumps against that clock | followed, and the jump told once: the engine dates anew what is due |
 //! | jumped while nothing ran, in the same run of the machine | told as a jump at the start |
 //! | is behind what was written, or was set soon after the machine started | told as a jump after which nobody knows how much time has passed |
+//! | runs as the clock that nobody sets does, and the one with a battery ran ahead of both | told the same, as a jump by nothing |
 //!
 //! How far the wall is from the other clock is kept in the store, and whether it is in doubt. Sleep is no jump: both clocks count it.
+//! While a host pauses its virtual machine neither does; the wall is set at some time after, or never. Only the clock with a
+//! battery tells that from a clock that was wrong. Where there is none, a pause looks like a clock that was put forward.
 
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub struct Pace {
     kept: Option<Kept>,
     /// The machine has just started, and its clock may have been wrong from the start.
     doubted: bool,
+    /// The clock with a battery over the time since the machine started, and when it was looked at.
+    battery: (Option<Span>, Span),
 }
 
 /// What the store knows of the run of the machine it was written in.
@@ -55,14 +60,18 @@ impl Pace {
             Some(kept) => Some(offset - kept.offset).filter(|by| is_jump(*by)),
             None => behind,
         };
-        if booted && running < SETTLED {
-            let settles = wall + (SETTLED - running);
+        let began = by.map_or(wall, |by| wall - by);
+        let battery = battery(&*clock, running);
+        let settled = if battery.is_some() { SETTLED } else { SETTLED_ALONE };
+        if booted && running < settled {
+            // In the engine's time, which a jump at the start is yet to move.
+            let settles = began + (settled - running);
             state.meta.insert(State::SETTLES.to_owned(), settles.as_micros().to_string());
         }
         let gap = by.map(|by| ClockGap { by_us: by.as_micros(), unsure: booted });
         let doubted = booted && running < DOUBTFUL;
-        let began = by.map_or(wall, |by| wall - by);
-        let pace = Pace { clock, boot, last: wall, offset, gap, jumped: None, kept: None, doubted };
+        let battery = (battery, running);
+        let pace = Pace { clock, boot, last: wall, offset, gap, jumped: None, kept: None, doubted, battery };
         (pace, began)
     }
 
@@ -72,12 +81,26 @@ impl Pace {
         let by = wall.since(Timestamp::from_micros(running.as_micros()) + self.offset);
         self.offset = self.offset + by;
         self.doubted &= running < DOUBTFUL;
+        let (_, looked) = self.battery;
+        if is_jump(by) || running - looked >= LOOK {
+            self.look(running);
+        }
         if is_jump(by) {
             self.jump(by, running);
             self.last = wall;
         }
         self.last = self.last.max(wall);
         self.last
+    }
+
+    /// Whether a text that was just decided may leave: not if the machine was paused before. Then there is a jump to be
+    /// told first.
+    pub fn lets_leave(&mut self) -> bool {
+        let (running, (_, looked)) = (self.clock.boottime(), self.battery);
+        if running - looked >= LOOK_FOR_TEXT {
+            self.look(running);
+        }
+        !self.gap.is_some_and(|gap| gap.unsure)
     }
 
     /// A jump that the engine must be told of before anything else.
@@ -112,12 +135,31 @@ impl Pace {
         Some((KEPT.to_owned(), format!("{boot} {}{doubted}", self.offset.as_micros())))
     }
 
-    fn jump(&mut self, by: Span, running: Span) {
+    /// Looks whether time went by that only the clock with a battery knows of.
+    fn look(&mut self, running: Span) {
+        let now = battery(&*self.clock, running);
+        let (before, _) = std::mem::replace(&mut self.battery, (now, running));
+        let paused = now.zip(before).map(|(now, before)| now - before).filter(|by| *by > PAUSED);
+        if let Some(by) = paused {
+            self.note(Span::ZERO, true);
+            warn!(
+                "the machine seems to have been paused for {} s: texts that waited become tasks",
+                by.as_secs()
+            );
+        }
+    }
+
+    /// A jump, beside what wasn't told yet.
+    fn note(&mut self, by: Span, unsure: bool) {
         let before = self.gap.take();
         self.gap = Some(ClockGap {
             by_us: before.map_or(0, |gap| gap.by_us).saturating_add(by.as_micros()),
-            unsure: self.doubted || before.is_some_and(|gap| gap.unsure),
+            unsure: unsure || before.is_some_and(|gap| gap.unsure),
         });
+    }
+
+    fn jump(&mut self, by: Span, running: Span) {
+        self.note(by, self.doubted);
         self.jumped = Some((by, running));
         let (way, secs) = if by < Span::ZERO { ("back", -by.as_secs()) } else { ("forward", by.as_secs()) };
         warn!("the clock was set {way} by {secs} s; what is due keeps the time it had left");
@@ -135,6 +177,12 @@ fn read(clock: &dyn Clock) -> (Timestamp, Span) {
         before = after;
     }
     (clock.now(), clock.boottime())
+}
+
+/// The clock with a battery over the time since the machine started.
+fn battery(clock: &dyn Clock, running: Span) -> Option<Span> {
+    let shown = clock.battery()?;
+    Some(shown.since(Timestamp::from_micros(running.as_micros())))
 }
 
 fn parse(kept: &str, boot: Option<&str>) -> Option<Kept> {
@@ -161,6 +209,13 @@ const SLEW: Span = Span::from_secs(1);
 const RECENT: Span = Span::from_secs(15);
 /// A time server has been asked when the machine has run for so long.
 const SETTLED: Span = Span::from_secs(120);
+/// The same, where no battery kept the time while the machine was off: by then an acknowledgement of before is stale anyway.
+const SETTLED_ALONE: Span = Span::from_secs(610);
+/// The clock with a battery is looked at so often, and before a text leaves unless it was just looked at.
+const LOOK: Span = Span::from_secs(1);
+const LOOK_FOR_TEXT: Span = Span::from_millis(20);
+/// It shows whole seconds; what is more than this is a pause.
+const PAUSED: Span = Span::from_secs(5);
 /// A jump before this may put right a clock that was wrong from the start.
 const DOUBTFUL: Span = Span::from_secs(3_600);
 /// Both clocks are read within this.
@@ -250,6 +305,50 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_was_paused_by_its_host_is_told_from_a_clock_that_was_set() {
+        let clock = Arc::new(HandClock::at(start()));
+        let (mut pace, _) = pace(&clock, &mut State::default());
+        clock.pause(HOUR);
+        clock.pass(Span::from_millis(100));
+        assert_eq!((pace.now(), pace.take_gap()), (clock.now(), None), "nobody has looked");
+        assert!(!pace.lets_leave());
+        assert_eq!(pace.take_gap(), gap(Span::ZERO, true));
+        clock.pass(Span::from_secs(9));
+        clock.set(clock.now() + HOUR);
+        assert_eq!(
+            (pace.now(), pace.take_gap()),
+            (clock.now(), gap(HOUR, false)),
+            "the time server was heard"
+        );
+        clock.pause(HOUR);
+        clock.set(clock.now() + HOUR);
+        assert_eq!((pace.now(), pace.take_gap()), (clock.now(), gap(HOUR, true)), "the host sets it at once");
+        clock.pause(HOUR);
+        clock.pass(Span::from_secs(1));
+        assert_eq!((pace.now(), pace.take_gap()), (clock.now(), gap(Span::ZERO, true)));
+        for _ in 0..100 {
+            clock.pass(Span::from_millis(1_234));
+            pace.now();
+        }
+        clock.pass(HOUR);
+        assert!(pace.lets_leave());
+        assert_eq!((pace.now(), pace.take_gap()), (clock.now(), None), "sleep is none");
+    }
+
+    #[test]
+    fn where_no_battery_keeps_the_time_texts_wait_until_an_acknowledgement_is_stale() {
+        let clock = Arc::new(HandClock::at(start()));
+        clock.lose_battery();
+        let mut state = State { last_at: Some(start()), ..State::default() };
+        clock.restart(start() + Span::from_secs(3));
+        let (mut pace, _) = pace(&clock, &mut state);
+        assert_eq!(state.settles(), Some(start() + Span::from_secs(613)));
+        clock.pause(HOUR);
+        clock.pass(HOUR);
+        assert_eq!((pace.now(), pace.take_gap()), (clock.now(), None));
+    }
+
+    #[test]
     fn a_clock_that_was_set_while_nothing_ran_is_told_at_the_start() {
         let clock = Arc::new(HandClock::at(start()));
         let mut state = State { last_at: Some(start()), ..State::default() };
@@ -300,7 +399,7 @@ mod tests {
         let (mut pace, began) = pace(&clock, &mut state);
         let by = Span::from_secs(20) - HOUR;
         assert_eq!((began, pace.take_gap()), (start(), gap(by, true)));
-        assert_eq!(state.settles(), Some(start() - HOUR + SETTLED));
+        assert_eq!(state.settles(), Some(start() + SETTLED - Span::from_secs(20)), "before the jump");
         clock.set(clock.now() + HOUR);
         pace.now();
         assert_eq!(pace.take_gap(), gap(HOUR, true), "the time server was heard");
