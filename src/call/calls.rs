@@ -435,7 +435,8 @@ impl Calls {
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
-        let traits = self.reader(heard, &invite).traits();
+        let reader = self.reader(heard, &invite);
+        let traits = if partial { reader.traits_of_answer() } else { reader.traits() };
         let window = self.office.make.correlate.window;
         let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
         let joins = matches!(home, Home::Call { .. });

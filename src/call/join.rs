@@ -160,7 +160,6 @@ impl Reader<'_> {
     pub fn traits(&self) -> Traits {
         let Invite { message, target, from, .. } = *self.invite;
         let [src, dst] = self.places();
-        let is_offer = message.status().is_none();
         let caller = from.and_then(|from| identity::comparable(from.uri.user()));
         let name = from.and_then(|from| from.name.display()).and_then(identity::comparable_name);
         let called = target.and_then(|uri| identity::comparable(uri.user()));
@@ -183,7 +182,7 @@ impl Reader<'_> {
             shared: self.shared(),
             own: Some(self.own),
             named: self.named(call_id),
-            media: if is_offer { Spot::all_of(&self.keyer, message) } else { Spots::new() },
+            media: Spot::all_of(&self.keyer, message),
             before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
             referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
                 .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
@@ -194,6 +193,17 @@ impl Reader<'_> {
             leaving: ends(src),
             relayed: self.is_relayed(),
         }
+    }
+
+    /// Those of a 2xx whose INVITE was not seen: its caller is all that is sure.
+    pub fn traits_of_answer(&self) -> Traits {
+        let is_answer = self.invite.message.status().is_some_and(|status| status / 100 == 2);
+        let caller = self.invite.from.filter(|_| is_answer);
+        let caller = caller.and_then(|from| identity::comparable(from.uri.user()));
+        let caller = caller.filter(|caller| caller.iter().all(u8::is_ascii_digit));
+        let [src, _] = self.places();
+        let caller = caller.map(|caller| src.with(CALLER, self.keyer.key(PARTY, &caller)));
+        Traits { leaving: Ends { caller, ..Ends::default() }, ..Traits::default() }
     }
 
     /// The addresses it leaves and enters; a response tells them the other way round.

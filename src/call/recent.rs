@@ -68,25 +68,24 @@ impl Strangers {
     }
 }
 
-/// Answers to INVITEs that were not seen, the last ones: each may have been for a call that seems to be missed.
+/// Answers to phones whose INVITEs were not seen, the last ones: each may have picked up a call that seems to be missed. Who
+/// answered a phone that the PBX rang is told by that leg's caller.
 #[derive(Debug, Default)]
 pub struct UnseenAnswers {
-    /// When, and the PBX that rang the phone, or that the phone called to pick a call up.
+    /// When, and the PBX that a phone called, as it does to pick a call up.
     recent: VecDeque<(Timestamp, IpAddr)>,
 }
 
 impl UnseenAnswers {
     /// Notes an answer that belongs to no call in sight.
     pub fn add(&mut self, hop: &Hop) {
+        if hop.role != Role::PhoneIn || hop.answered.is_none() {
+            return;
+        }
         if self.recent.len() >= limits::UNSEEN_ANSWERS {
             self.recent.pop_front();
         }
-        let pbx = match hop.role {
-            Role::TrunkIn => return,
-            Role::PhoneIn => hop.dst.ip(),
-            _ => hop.src.ip(),
-        };
-        self.recent.push_back((hop.opened.at, pbx));
+        self.recent.push_back((hop.opened.at, hop.dst.ip()));
     }
 
     /// Whether one came since a call began, where the call entered the PBX.

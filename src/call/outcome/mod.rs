@@ -102,7 +102,11 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
     };
     let is_missed = missed(judgement.outcome, Direction::Unknown, settings);
     if is_missed && hop.answered.is_some() && case.is_still_up() {
-        judgement = judgement.instead(Outcome::Answered, hop, "call.still_up").unsure();
+        let (outcome, rule) = match case.ending {
+            Ending::Input => (Outcome::Answered, "call.still_up"),
+            Ending::Message | Ending::Timer => (Outcome::Unknown, "call.end_not_seen"),
+        };
+        judgement = judgement.instead(outcome, hop, rule).unsure();
     } else if is_missed && case.answered_unseen {
         judgement = judgement.instead(Outcome::Unknown, hop, "call.leg_answered_unseen").unsure();
     } else if hop.answered.is_some() && case.legs.iter().any(|leg| leg.joined_by == ALONE_PENDING) {
