@@ -2,7 +2,7 @@
 //! Request-URI (RFC 4458) tell it, read as the PBX's make writes them.
 
 use crate::call::identity::{present, shown};
-use crate::call::invite::Invite;
+use crate::call::invite::{Invite, telephone};
 use crate::call::make::Diversion;
 use crate::limits;
 use crate::settings::End;
@@ -11,7 +11,7 @@ use crate::wire::sip::{HeaderName, NameAddr, Reason, Uri, unescape};
 /// A redirection that an INVITE names.
 #[derive(Clone, Debug)]
 pub struct Diverted {
-    /// The user part the call was first for.
+    /// The user part the call was first for, with what completes it to a number.
     pub original: Box<[u8]>,
     /// The URI it was read from.
     pub raw: Box<str>,
@@ -23,7 +23,7 @@ pub struct Diverted {
 /// called itself is no diverter where the make says so: the target, and on a leg from the trunk also To, as
 /// carriers write it (Twilio's name the number called).
 pub fn diverted(invite: &Invite<'_>, from_trunk: bool, told: &Diversion) -> Option<Diverted> {
-    let kept = |uri: Uri<'_>| Diverted { original: uri.user().into(), raw: shown(uri.raw()) };
+    let kept = |uri: Uri<'_>| Diverted { original: telephone(&uri).into(), raw: shown(uri.raw()) };
     if let Some(mailbox) = invite.target.as_ref().and_then(voicemail_target) {
         let mailbox = unescape(mailbox);
         return Some(kept(Uri::parse(&mailbox)));

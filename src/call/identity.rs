@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::call::diverted::Diverted;
-use crate::call::invite::{Address, Invite};
+use crate::call::invite::{Address, Invite, telephone};
 use crate::call::make::{Make, Place};
 use crate::limits;
 use crate::phone::{Dialplan, Party};
@@ -30,7 +30,7 @@ pub struct Caller {
 pub struct Called {
     /// The number, or the user part.
     pub party: Option<Party>,
-    /// The user part as sent.
+    /// The user part as sent, without parameters.
     pub user: Box<str>,
     /// The URI it was read from.
     pub raw: Option<Box<str>>,
@@ -49,7 +49,7 @@ impl Caller {
         let name =
             if name.trim().is_empty() { from.map(|from| from.name.display_text()) } else { Some(name) };
         Caller {
-            party: dialplan.read(id.uri.user()),
+            party: dialplan.read(&id.telephone()),
             raw: Some(shown(id.uri.raw())),
             name: name.filter(|name| !name.trim().is_empty()).map(|name| cut(&name)),
             withheld: false,
@@ -66,7 +66,7 @@ impl Called {
         }
         let target = invite.target.filter(|uri| !uri.user().is_empty());
         match target.or(invite.to.map(|to| to.uri)) {
-            Some(uri) => Called::from_parts(uri.user(), shown(uri.raw()), dialplan),
+            Some(uri) => Called::at(&uri, dialplan),
             None => Called::default(),
         }
     }
@@ -82,7 +82,7 @@ impl Called {
         let uris = places.iter().filter_map(|place| place.uri(invite));
         let mut first = None;
         for uri in uris {
-            let called = Called::from_parts(uri.user(), shown(uri.raw()), dialplan);
+            let called = Called::at(&uri, dialplan);
             if is_own(&called) {
                 return Some(called);
             }
@@ -91,8 +91,13 @@ impl Called {
         first
     }
 
-    fn from_parts(user: &[u8], raw: Box<str>, dialplan: &Dialplan) -> Called {
-        Called { party: dialplan.read(user), user: shown(&unescape(user)), raw: Some(raw) }
+    fn at(uri: &Uri<'_>, dialplan: &Dialplan) -> Called {
+        Called::from_parts(&telephone(uri), shown(uri.raw()), dialplan)
+    }
+
+    fn from_parts(telephone: &[u8], raw: Box<str>, dialplan: &Dialplan) -> Called {
+        let user = telephone.split(|byte| *byte == b';').next().unwrap_or_default();
+        Called { party: dialplan.read(telephone), user: shown(&unescape(user)), raw: Some(raw) }
     }
 }
 
@@ -164,7 +169,7 @@ fn asserted<'a>(invite: &Invite<'a>, make: &Make, dialplan: &Dialplan) -> Option
     let mut named = None;
     for place in &make.callers {
         let Some(field) = &place.field else {
-            named = named.or(invite.from.filter(|from| dialplan.read(from.uri.user()).is_some()));
+            named = named.or(invite.from.filter(|from| dialplan.read(&from.telephone()).is_some()));
             if named.is_some() {
                 return named;
             }
@@ -174,7 +179,7 @@ fn asserted<'a>(invite: &Invite<'a>, make: &Make, dialplan: &Dialplan) -> Option
         let ids = field.values(invite.message).map(NameAddr::parse);
         for name in ids.filter(|id| id.param(b"party").is_none_or(of_party)) {
             let id = Address { name, uri: name.uri() };
-            match dialplan.read(id.uri.user()) {
+            match dialplan.read(&id.telephone()) {
                 Some(Party::Number(_)) => return Some(id),
                 Some(Party::Digits(_)) => named = named.or(Some(id)),
                 None => {}
@@ -300,6 +305,30 @@ mod tests {
         };
         assert_eq!(read("calling").as_deref(), Some("+13125550199"));
         assert_eq!(read("called").as_deref(), Some("+13125550142"));
+    }
+
+    #[test]
+    fn a_tel_uri_is_completed_by_its_context_wherever_it_stands() {
+        let asserted = |uri: &str| {
+            caller(
+                Profile::default().identity,
+                true,
+                &format!("P-Asserted-Identity: <{uri}>, <sip:nobody@h>"),
+            )
+        };
+        assert_eq!(asserted("tel:5550002;phone-context=+1212").as_deref(), Some("+12125550002"));
+        assert_eq!(asserted("tel:2079460123;phone-context=+44").as_deref(), Some("+442079460123"));
+        assert_eq!(asserted("tel:+16145550009;phone-context=+44").as_deref(), Some("+16145550009"));
+        assert_eq!(asserted("tel:3125550008;phone-context=example.com").as_deref(), Some("3125550008"));
+        let text = "INVITE tel:5550111;phone-context=+1212 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+            From: tel:5550002;phone-context=+1646;tag=a\r\nTo: <sip:1@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n";
+        let message = Message::parse(text.as_bytes()).expect("a message");
+        let (invite, dialplan) = (Invite::of(&message), Dialplan::new(&Numbers::default(), Some("US")));
+        let from = Caller::read(&invite, false, &Make::new(&Profile::default()), &dialplan);
+        assert_eq!(from.party.map(|party| party.shown()).as_deref(), Some("+16465550002"));
+        let called = Called::read(&invite, None, &dialplan);
+        assert_eq!(called.party.map(|party| party.shown()).as_deref(), Some("+12125550111"));
+        assert_eq!(&*called.user, "5550111");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Dialplan {
         }
         let number = match user.strip_prefix('+') {
             Some(digits) => international(digits),
-            None => self.local(&user, context.as_deref()),
+            None => self.local(&user, &context),
         };
         Some(number.map_or_else(|| Party::Digits(user.into()), Party::Number))
     }
@@ -74,19 +74,25 @@ impl Dialplan {
         }
     }
 
-    /// Whether a user part asks for help. 911 always does; 112 everywhere, 933 (the test of 911) in North
-    /// America and 999 outside it do unless the configured extensions hold them.
+    /// Whether a user part asks for help, as dialled or behind the site's access code. 911 always does; 112 everywhere,
+    /// 933 (the test of 911) and 9-911 (the access code is mostly 9) in North America and 999 outside it do unless the
+    /// configured extensions hold them.
     pub fn is_emergency(&self, user: &[u8]) -> bool {
-        if user.len() > SHORT_CODE && is_plain(user) {
+        if user.len() > LONGEST_CODE && is_plain(user) {
             return false;
         }
-        let (user, _) = cleaned(user);
-        let claimed = || self.extension.as_ref().is_some_and(|pattern| whole(pattern, &user));
-        match user.as_str() {
+        let (dialled, _) = cleaned(user);
+        let free = !self.extension.as_ref().is_some_and(|pattern| whole(pattern, &dialled));
+        self.is_code(&dialled, free) || self.is_code(&self.stripped(dialled), free)
+    }
+
+    /// Whether it is a code for help; `free` if what was dialled is nobody's extension.
+    fn is_code(&self, code: &str, free: bool) -> bool {
+        match code {
             "911" => true,
-            "112" => !claimed(),
-            "933" => self.home == Home::NorthAmerica && !claimed(),
-            "999" => matches!(self.home, Home::Other(_)) && !claimed(),
+            "112" => free,
+            "933" | "9911" => free && self.home == Home::NorthAmerica,
+            "999" => free && matches!(self.home, Home::Other(_)),
             _ => false,
         }
     }
@@ -107,12 +113,15 @@ impl Dialplan {
         }
     }
 
-    fn local(&self, user: &str, context: Option<&str>) -> Option<Number> {
+    fn local(&self, user: &str, context: &Context) -> Option<Number> {
         if !all_digits(user) {
             return None;
         }
-        if let Some(context) = context {
-            return completed(context, user);
+        match context {
+            Context::Ours => {}
+            Context::Within(area) => return completed(area, user),
+            Context::World => return international(user),
+            Context::Others => return None,
         }
         if self.matches_extension(user) {
             return None;
@@ -156,7 +165,7 @@ fn national(user: &str, region: Region) -> Option<Number> {
     if PHONE_NUMBER_UTIL.is_valid_number(&parsed) { e164(&parsed) } else { None }
 }
 
-/// A local number and its `phone-context` (RFC 3966 5.1.4): `863-1234` within `+1-914-555`.
+/// A local number and its `phone-context` (RFC 3966 5.1.5): `863-1234` within `+1-914-555`.
 fn completed(context: &str, user: &str) -> Option<Number> {
     let north_american = context.starts_with('1');
     let digits = match user.len() {
@@ -176,16 +185,29 @@ fn e164(parsed: &PhoneNumber) -> Option<Number> {
     Number::parse(&parsed.format_as(rlibphonenumber::PhoneNumberFormat::E164))
 }
 
-/// The user proper, at most 64 characters, and the digits of its `phone-context` if that starts with `+`.
-fn cleaned(user: &[u8]) -> (String, Option<String>) {
+/// Where a number without `+` is valid (RFC 3966 5.1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Context {
+    /// Nothing says; or the word for a country's own numbers, which PBXs and carriers write.
+    Ours,
+    /// Behind these digits of a global number.
+    Within(String),
+    /// Everywhere, though without its `+`.
+    World,
+    /// With whoever owns a domain, or in a plan that is private: it isn't the number that its digits would be here.
+    Others,
+}
+
+/// The user proper, at most 64 characters, and what its `phone-context` says.
+fn cleaned(user: &[u8]) -> (String, Context) {
     if let Some(digits) = plain_digits(user) {
-        return (digits.to_owned(), None);
+        return (digits.to_owned(), Context::Ours);
     }
     let user = user.get(..MAX_BYTES).unwrap_or(user);
     let decoded = percent_decoded(user);
     let text = String::from_utf8_lossy(&decoded);
     let (user, parameters) = text.split_once(';').unwrap_or((&text, ""));
-    (printable(user), parameters.split(';').find_map(context))
+    (printable(user), parameters.split(';').find_map(context).unwrap_or(Context::Ours))
 }
 
 /// The user itself if it is nothing but digits, with or without `+`: the common case.
@@ -198,11 +220,19 @@ fn is_plain(user: &[u8]) -> bool {
     (1..MAX_CHARS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
-fn context(parameter: &str) -> Option<String> {
+fn context(parameter: &str) -> Option<Context> {
     let (name, value) = parameter.split_once('=')?;
-    let global = value.trim().strip_prefix('+')?;
-    let digits = without_separators(global);
-    (name.trim().eq_ignore_ascii_case("phone-context") && all_digits(&digits)).then_some(digits)
+    if !name.trim().eq_ignore_ascii_case("phone-context") {
+        return None;
+    }
+    let value = value.trim().trim_matches('"').to_ascii_lowercase();
+    let area = value.strip_prefix('+').map(without_separators).filter(|digits| all_digits(digits));
+    Some(match (area, value.as_str()) {
+        (Some(digits), _) => Context::Within(digits),
+        (None, "" | "national" | "unknown") => Context::Ours,
+        (None, "international") => Context::World,
+        (None, _) => Context::Others,
+    })
 }
 
 /// Without control characters, and without visual separators if nothing but digits is left then.
@@ -247,8 +277,8 @@ fn whole(pattern: &Regex, text: &str) -> bool {
 
 /// No user part anyone dials is longer; what follows is not read.
 const MAX_BYTES: usize = 512;
-/// Emergency codes have so many digits.
-const SHORT_CODE: usize = 3;
+/// No code for help is longer, the access code before it included.
+const LONGEST_CODE: usize = 8;
 
 const MAX_CHARS: usize = 64;
 
@@ -280,7 +310,9 @@ mod tests {
             "312-555-0142",
             "(312) 555.0142",
             "%2B1312555%30142",
-            "3125550142;phone-context=example.com",
+            "3125550142;phone-context=national",
+            "3125550142;phone-context=",
+            "13125550142;phone-context=international",
             "3125550142;npdi;rn=+13125550000",
             "3125550142;phone-context=+1",
             "13125550142;Phone-Context=+1",
@@ -310,6 +342,16 @@ mod tests {
         assert_eq!(us("anna-lee.x"), "[anna-lee.x]");
         assert_eq!(us("9999999999999999"), "[9999999999999999]");
         assert_eq!(us("1235;phone-context=national"), "[1235]");
+    }
+
+    #[test]
+    fn a_number_of_somebody_elses_plan_is_no_number_here() {
+        for context in ["example.com", "cdp.udp", "private", "+x", "+44 x", "carrier.example;x"] {
+            assert_eq!(us(&format!("3125550142;phone-context={context}")), "[3125550142]", "{context}");
+        }
+        assert_eq!(us("2079460123;phone-context=+44"), "+442079460123");
+        assert_eq!(us("5550142;phone-context=+1212"), "+12125550142", "not the site's own area");
+        assert_eq!(us("+13125550142;phone-context=example.com"), "+13125550142");
     }
 
     #[test]
@@ -370,6 +412,38 @@ mod tests {
         assert!(!plan(Some("US")).is_emergency(b"999"));
         assert!(plan(Some("US")).is_emergency(b"933"));
         assert!(!plan(None).is_emergency(b"9111"));
+    }
+
+    #[test]
+    fn help_is_asked_for_behind_an_access_code_too() {
+        let strip = vec![Regex::new(r"^9(\d{3,})$").expect("a pattern")];
+        let numbers = Numbers { extension: Regex::new(r"^[19]\d\d\d?$").ok(), strip, ..Numbers::default() };
+        let own = Dialplan::new(&numbers, Some("US"));
+        assert!(own.is_emergency(b"9911"), "911 always is, whoever has that extension");
+        assert!(!own.is_emergency(b"9112"), "an extension");
+        assert!(!own.is_emergency(b"112"), "another");
+        assert!(!own.is_emergency(b"93125550911"));
+        let other = Dialplan::new(
+            &Numbers { extension: Regex::new(r"^1\d\d$").ok(), ..Numbers::default() },
+            Some("US"),
+        );
+        assert!(other.is_emergency(b"9911"));
+        let numbers = Numbers {
+            extension: Regex::new(r"^1\d\d$").ok(),
+            strip: own.strip.clone(),
+            ..Numbers::default()
+        };
+        let outside = Dialplan::new(&numbers, Some("US"));
+        assert!(
+            outside.is_emergency(b"9112") && !outside.is_emergency(b"112"),
+            "behind the access code no extension is meant"
+        );
+        assert!(!other.is_emergency(b"8911"));
+        let taken = Dialplan::new(
+            &Numbers { extension: Regex::new(r"^9\d+$").ok(), ..Numbers::default() },
+            Some("US"),
+        );
+        assert!(!taken.is_emergency(b"9911"), "an extension, and no access code");
     }
 
     proptest::proptest! {

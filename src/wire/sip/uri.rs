@@ -85,6 +85,15 @@ impl<'a> Uri<'a> {
         self.user
     }
 
+    /// What names the party, parameters that complete a number in it: the user part, or of a tel URI the number with
+    /// its parameters, which mean the same there (RFC 3261 section 19.1.6).
+    pub fn subscriber(&self) -> &'a [u8] {
+        match self.scheme {
+            [b't' | b'T', b'e' | b'E', b'l' | b'L'] => trim(self.raw.get(4..).unwrap_or_default()),
+            _ => self.user,
+        }
+    }
+
     /// The host, an IPv6 address without its brackets; empty for tel.
     pub fn host(&self) -> &'a [u8] {
         self.host
@@ -244,6 +253,17 @@ mod tests {
             Uri::parse(b"tel:5550142;phone-context=+1312").param(b"phone-context"),
             Some(&b"+1312"[..])
         );
+    }
+
+    #[test]
+    fn a_tel_uri_names_its_party_as_a_user_part_does() {
+        let subscriber = |uri| Uri::parse(uri).subscriber();
+        assert_eq!(subscriber(b"<TEL: 5550142;phone-context=+1212>"), b"5550142;phone-context=+1212");
+        assert_eq!(
+            subscriber(b"sip:5550142;phone-context=+1212@h;user=phone"),
+            b"5550142;phone-context=+1212"
+        );
+        assert_eq!([subscriber(b"tel:"), subscriber(b"telnet:1@h"), subscriber(b"")], [&b""[..], b"1", b""]);
     }
 
     #[test]
