@@ -225,6 +225,19 @@ def emergency(s):
     s.expect(back, "emergency", False, called=MAIN, direction=None)
 
 
+@scenario("emergency-behind-access-code", OFFICE.replace("extension = ", 'strip = ["^9(\\\\d{3,})$"]\nextension = '))
+def emergency_prefixed(s):
+    """Someone in the office calls 9-911, the PBX takes the 9 off; and 933, the test of 911, behind an access code too
+
+    Verdict: `emergency`, whichever leg one looks at; nobody is texted.
+    """
+    for at, code in ((0, "911"), (200_000, "933")):
+        desk = s.leg(PHONE_201, PBX, "201", "9" + code).ring(at, after=300)
+        desk.answer(at + 2_015)
+        desk.bye(at + 95_000)
+        s.expect(desk, "emergency", False, called=code, direction="outbound", caller="*")
+
+
 @scenario("scanner", OFFICE)
 def scanner(s):
     """A stranger's address tries numbers on the PBX: one refused, one challenged, one rings a phone
