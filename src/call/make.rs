@@ -56,6 +56,8 @@ pub struct Diversion {
     pub but_the_called: bool,
     /// A History-Info entry needs a cause to tell of one.
     pub with_cause: bool,
+    /// What in the Reason of a History-Info entry names the voicemail.
+    pub pilot_params: Vec<String>,
     /// What words and causes mean.
     pub meanings: Meanings,
 }
@@ -156,6 +158,7 @@ impl Diversion {
             original: told.original,
             but_the_called: told.ignore_if_equals_did,
             with_cause: told.require_cause,
+            pilot_params: told.pilot_params.clone(),
             meanings: Meanings::new(told),
         }
     }

@@ -33,6 +33,8 @@ pub struct Attempt {
     pub diverted: Option<String>,
     /// Its Request-URI has a target and a cause (RFC 4458).
     pub target: bool,
+    /// Its History-Info names the number as voicemail's.
+    pub pilot: bool,
     /// Its User-Agent is a scanner's.
     pub scans: bool,
     /// The attempt it was sent on for, by number, and how that is known.
@@ -152,6 +154,7 @@ impl Attempt {
             media: media(message, read.hash),
             diverted: diverted(message, read.reader),
             target: target.is_some_and(|uri| uri.param(b"target").is_some() && is_cover(uri.param(b"cause"))),
+            pilot: facts::is_for_pilot(message, &read.reader.profile.diversion.pilot_params),
             scans: scans(message),
             parent: None,
             rang: None,

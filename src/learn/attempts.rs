@@ -40,9 +40,10 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// None yet; `seed` keys the hashes.
-    pub fn new(seed: u64) -> Attempts {
+    /// None yet; `seed` keys the hashes, a History-Info names voicemail by `pilot_params`.
+    pub fn new(seed: u64, pilot_params: Vec<String>) -> Attempts {
         let mut generic = Profile::default();
+        generic.diversion.pilot_params = pilot_params;
         generic.diversion.ignore_if_equals_did = false;
         Attempts {
             all: Vec::new(),

@@ -26,13 +26,13 @@ pub struct Covered {
     pub after: Option<Span>,
 }
 
-/// Every attempt that shows a sign of going to voicemail, and whether it is enough: a target with a cause, or an
-/// answer at once of what was diverted.
+/// Every attempt that shows a sign of going to voicemail, and whether it is enough: a target with a cause, a history
+/// that names it so, or an answer at once of what was diverted.
 pub fn covered(trees: &Trees<'_>, trunks: &BTreeSet<IpAddr>) -> Vec<Covered> {
     let all = trees.all.iter().enumerate().filter(|(_, attempt)| !attempt.scans);
     let inside = all.filter(|(_, attempt)| {
         attempt.answered.is_some()
-            && attempt.called.shape() != Shape::Outside
+            && (attempt.pilot || attempt.called.shape() != Shape::Outside)
             && !trunks.contains(&attempt.src)
             && !trunks.contains(&attempt.dst)
     });
@@ -44,13 +44,14 @@ pub fn covered(trees: &Trees<'_>, trunks: &BTreeSet<IpAddr>) -> Vec<Covered> {
             if attempt.parent.is_none() && !trees.round_of.contains_key(&n) {
                 return None;
             }
-            let enough = attempt.target || (at_once && diverted);
+            let enough = attempt.target || attempt.pilot || (at_once && diverted);
             let some = (at_once || diverted) && after_others;
             if !enough && !some {
                 return None;
             }
             let signs = [
                 (attempt.target, "its Request-URI has a target and a cause"),
+                (attempt.pilot, "its History-Info names the number as voicemail's"),
                 (diverted, "it says that the call was diverted"),
                 (after_others, "it was sent when others had rung in vain"),
                 (at_once, "it was answered at once"),

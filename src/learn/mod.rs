@@ -71,8 +71,8 @@ impl Learner {
     /// Knows nothing yet but the makes of `profiles`; `seed` keys the hashes of network bytes.
     pub fn new(profiles: Vec<Profile>, seed: u64) -> Learner {
         let seen = Seen {
+            attempts: Attempts::new(seed, pilot_params(&profiles)),
             profiles,
-            attempts: Attempts::new(seed),
             hosts: Hosts::default(),
             described: Described::default(),
         };
@@ -103,6 +103,15 @@ impl Learner {
             attempts: seen.attempts.all.len(),
         })
     }
+}
+
+/// What makes write beside the number of a voicemail.
+fn pilot_params(profiles: &[Profile]) -> Vec<String> {
+    let mut all: Vec<String> =
+        profiles.iter().flat_map(|profile| profile.diversion.pilot_params.iter().cloned()).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 impl Seen {

@@ -49,6 +49,8 @@ pub enum Sign {
     FromOutside,
     /// Calls to outside numbers went to it.
     ToOutside,
+    /// Calls that were for others were sent on to it, to what looks like outside numbers.
+    SentOutside,
     /// The PBX registers with it.
     Registered,
     /// It was rung by a short number or a name.
@@ -201,10 +203,12 @@ impl Roles {
             if !self.is_pbx(root.src) && self.is_pbx(root.dst) && comes_from_outside(root, &leaves) {
                 self.saw(root.src, Role::Trunk, Sign::FromOutside);
             }
-            for leaf in leaves.iter().filter(|leaf| leaf.called.shape() == Shape::Outside) {
-                let out = root.caller.shape() == Shape::Short || !leaf.called.is(&root.called);
-                if out && !self.is_pbx(leaf.dst) && leaf.was_taken() {
-                    self.saw(leaf.dst, Role::Trunk, Sign::ToOutside);
+            for leaf in leaves.iter().filter(|leaf| is_outside(leaf)) {
+                let out = root.caller.shape() == Shape::Short;
+                let plainly = out || (leaf.called.text().starts_with('+') && !answers_at_once(leaf));
+                if (out || !leaf.called.is(&root.called)) && !self.is_pbx(leaf.dst) && leaf.was_taken() {
+                    let sign = if plainly { Sign::ToOutside } else { Sign::SentOutside };
+                    self.saw(leaf.dst, Role::Trunk, sign);
                 }
             }
         }
@@ -269,7 +273,9 @@ impl Roles {
             let clear = self.against(*addr, *role).saturating_mul(CLEAR) <= count;
             // Whoever rings a few times beside a busy trunk may be a scanner.
             let stray = *role == Role::Trunk && count.saturating_mul(CLEAR) <= trunk;
-            if clear && !stray {
+            // Who got one call by a long number, or answers as a machine does, may be a voicemail, or another office.
+            let one = signs.get(role).is_some_and(|signs| signs.contains_key(&Sign::SentOutside));
+            if clear && !stray && !(one && count == 1) {
                 settled.insert(*addr, *role);
             }
         }
@@ -280,7 +286,7 @@ impl Roles {
 /// Whether a call that came to the PBX is from outside: from a number of the network, and not straight to another;
 /// nobody in particular who calls a number that is an extension's comes from outside too.
 fn comes_from_outside(root: &Attempt, leaves: &[&Attempt]) -> bool {
-    let inside = leaves.iter().any(|leaf| leaf.called.shape() != Shape::Outside);
+    let inside = leaves.iter().any(|leaf| !is_outside(leaf));
     match root.caller.shape() {
         Shape::Outside => leaves.is_empty() || inside || leaves.iter().any(|leaf| leaf.dst == root.src),
         Shape::Word => inside && root.called.shape() == Shape::Outside,
@@ -288,11 +294,20 @@ fn comes_from_outside(root: &Attempt, leaves: &[&Attempt]) -> bool {
     }
 }
 
+/// Whether an attempt is for a number of the network; a voicemail's may look like one.
+fn is_outside(leaf: &Attempt) -> bool {
+    leaf.called.shape() == Shape::Outside && !leaf.pilot
+}
+
+/// Whether it was answered as soon as no person does.
+fn answers_at_once(attempt: &Attempt) -> bool {
+    attempt.answer_time().is_some_and(|time| time <= coverage::AT_ONCE)
+}
+
 /// Whether the PBX's attempt rang as a phone does; who answers at once may be a recorder.
 fn rings_a_phone(attempt: &Attempt) -> bool {
-    let slow = attempt.answer_time().is_none_or(|time| time > coverage::AT_ONCE);
-    let inside = attempt.called.shape() != Shape::Outside && !is_emergency(&attempt.called);
-    inside && slow && attempt.was_taken()
+    let inside = attempt.called.shape() != Shape::Outside && !attempt.pilot && !is_emergency(&attempt.called);
+    inside && !answers_at_once(attempt) && attempt.was_taken()
 }
 
 /// A short number that goes to the trunk.

@@ -88,7 +88,9 @@ impl Office {
 
     fn learnt(mut self) -> Proposal {
         self.sent.sort_by_key(|(at, ..)| *at);
-        let mut learner = Learner::new(vec![Profile::default()], 0);
+        let mut profile = Profile::default();
+        profile.diversion.pilot_params = vec!["vm-digits".to_owned()];
+        let mut learner = Learner::new(vec![profile], 0);
         let mut last = Timestamp::from_micros(0);
         for (n, (at, from, to, text)) in self.sent.iter().enumerate() {
             last = Timestamp::from_micros(0) + Span::from_millis(*at);
@@ -157,6 +159,35 @@ fn voicemail_its_pilot_and_its_ring_time_are_found() {
     assert_eq!(texts(&told, "coverage.style"), ["b2bua"]);
     assert_eq!(texts(&told, "diversion.headers"), ["Diversion"]);
     assert_eq!(texts(&told, "roles.phone_nets"), [format!("{DESK}/32")]);
+}
+
+/// A call from outside that the PBX sends on to a host that nothing else is seen of, by a long number.
+fn sent_on_once(lines: &str) -> Proposal {
+    let mut office = Office::default();
+    office.answered(0, 500, Leg { id: "t", ..leg(TRUNK, PBX, "+12025550142", "+12025550100") });
+    let to = Leg { id: "v", ..leg(PBX, VOICEMAIL, "+12025550142", "81080000") };
+    office.request(100, to, "INVITE", lines);
+    office.response(400, to, 200, "INVITE");
+    office.learnt()
+}
+
+#[test]
+fn a_long_number_that_one_call_was_sent_on_to_makes_no_trunk() {
+    let told = sent_on_once("");
+    assert_eq!(texts(&told, "roles.pbx_hosts"), [PBX]);
+    assert!(texts(&told, "roles.trunk_peers").is_empty(), "{:?}", told.keys);
+    assert!(asks(&told, &format!("What is {VOICEMAIL}? Too little is seen of it")), "{:?}", told.questions);
+    assert!(asks(&told, &format!("What is {TRUNK}?")), "{:?}", told.questions);
+}
+
+#[test]
+fn voicemail_that_the_history_of_a_make_names_is_found_by_one_call() {
+    let history =
+        "History-Info: <sip:201@h?Reason=SIP%3Bcause%3D486&Reason=R%3Bvm-digits%3D81080000>;index=1\r\n";
+    let told = sent_on_once(history);
+    assert_eq!(texts(&told, "roles.trunk_peers"), [TRUNK]);
+    assert_eq!(texts(&told, "roles.voicemail_hosts"), [VOICEMAIL]);
+    assert_eq!(texts(&told, "roles.voicemail_pilots"), ["81080000"]);
 }
 
 #[test]

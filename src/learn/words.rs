@@ -19,6 +19,7 @@ impl Sign {
             Sign::SaysSo => format!("by what the two ends of {calls} say of themselves"),
             Sign::FromOutside => format!("{calls} of outside numbers came from it"),
             Sign::ToOutside => format!("{calls} to outside numbers went to it"),
+            Sign::SentOutside => format!("{calls} for others went to it by what looks like outside numbers"),
             Sign::Registered => "the PBX registers with it".to_owned(),
             Sign::Rung => format!("rung in {calls}"),
             Sign::CalledAsExtension => format!("made {calls} as an extension"),

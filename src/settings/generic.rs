@@ -86,6 +86,7 @@ fn diversion() -> Diversion {
         causes: causes.into(),
         ignore_if_equals_did: true,
         require_cause: false,
+        pilot_params: Vec::new(),
     }
 }
 

@@ -99,6 +99,8 @@ pub struct Diversion {
     /// A History-Info entry tells of a diversion only with a cause or a Reason; else a change of user between
     /// two entries is enough.
     pub require_cause: bool,
+    /// Parameters of the Reason why a History-Info entry was left, that name the voicemail it was left for.
+    pub pilot_params: Vec<String>,
 }
 
 /// An end of a chain of diversions, in time.

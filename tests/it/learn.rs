@@ -34,7 +34,8 @@ const RICH: [(&str, &[&str]); 13] = [
 ];
 
 /// Captures whose voicemail is left out of their configuration on purpose.
-const UNCONFIGURED: [(&str, &str); 2] = [("aura-covers-unconfigured", "80000"), ("target-and-cause", "7777")];
+const UNCONFIGURED: [(&str, &str); 2] =
+    [("aura-covers-unconfigured", "81080000"), ("target-and-cause", "7777")];
 
 const TRUNK: &str = "203.0.113.20";
 const PBX: &str = "192.168.10.5";

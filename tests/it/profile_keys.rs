@@ -25,7 +25,7 @@ enum By {
 use By::{Calls, Learning};
 
 /// Each key, and the capture that exercises it.
-const ROWS: [(&str, &str, By); 39] = [
+const ROWS: [(&str, &str, By); 40] = [
     ("did_from", "3cx-number-called-in-to", Calls),
     ("noncall_patterns", "invites-that-are-no-calls", Calls),
     ("match.user_agent", "makes-shown-by-their-messages", Learning("cisco-cucm")),
@@ -53,6 +53,7 @@ const ROWS: [(&str, &str, By); 39] = [
     ("diversion.cause_map", "busy-says-the-diversion", Calls),
     ("diversion.ignore_if_equals_did", "mailbox-retrieval-through-a-carrier", Calls),
     ("history.require_cause", "oxo-history-without-cause", Calls),
+    ("history.pilot_params", "aura-covers-unconfigured", Calls),
     ("correlate.headers", "aura-joins-by-global-session", Calls),
     ("correlate.callid_prefix", "joined-behind-an-sbc", Calls),
     ("correlate.callid_suffix", "joined-by-derived-call-id", Calls),

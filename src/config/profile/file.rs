@@ -87,6 +87,7 @@ pub(in crate::config) struct Diversion {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct History {
     pub require_cause: Flag,
+    pub pilot_params: Listed,
 }
 
 #[derive(Debug, Shape)]

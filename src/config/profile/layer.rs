@@ -33,7 +33,10 @@ pub(super) fn apply(reading: &mut Reading<'_>, draft: &mut Draft, file: File, na
     layer.table(file.diversion, Layer::diversion);
     layer.table(file.history, |layer, history: file::History| {
         let require = layer.flag("history.require_cause", history.require_cause);
-        put(&mut layer.draft.pbx.profile.diversion.require_cause, require);
+        let pilots = layer.list("history.pilot_params", history.pilot_params, value::small);
+        let diversion = &mut layer.draft.pbx.profile.diversion;
+        put(&mut diversion.require_cause, require);
+        put(&mut diversion.pilot_params, pilots);
     });
     layer.table(file.correlate, Layer::correlate);
     layer.table(file.coverage, Layer::coverage);

@@ -59,6 +59,38 @@ fn history(message: &Message<'_>, reader: &Reader<'_>) -> Chain {
     chain
 }
 
+/// Whether an INVITE goes to the voicemail that the History-Info of a call names, in one of these parameters of the
+/// Reason why an entry was left. It may be written with a country's code there, and without one here.
+pub fn is_for_pilot(message: &Message<'_>, params: &[String]) -> bool {
+    if params.is_empty() || !message.has(HeaderName::HistoryInfo) {
+        return false;
+    }
+    let Some(target) = message.request_uri().map(|uri| uri.user()).filter(|user| !user.is_empty()) else {
+        return false;
+    };
+    let named = |reason: &[u8]| {
+        let reason = unescape(reason);
+        let reason = Reason::parse(&reason);
+        let mut pilots = params.iter().filter_map(|name| reason.param(name.as_bytes()));
+        pilots.any(|pilot| is_same(Uri::parse(pilot).user(), target))
+    };
+    let entries = message.values(HeaderName::HistoryInfo).map(NameAddr::parse).take(limits::DIVERSIONS);
+    let is_reason = |name: &[u8]| name.eq_ignore_ascii_case(b"Reason");
+    entries
+        .map(|entry| entry.uri())
+        .any(|uri| uri.headers().any(|(name, reason)| is_reason(name) && named(reason)))
+}
+
+/// Whether two user parts are equal, or numbers of seven digits or more of which one ends with the other.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let plain =
+        |user: &'_ [u8]| -> Vec<u8> { unescape(user.strip_prefix(b"+").unwrap_or(user)).into_owned() };
+    let (one, other) = (plain(one), plain(other));
+    let long = |user: &[u8]| user.len() >= 7 && user.iter().all(u8::is_ascii_digit);
+    let ends = one.ends_with(&other) || other.ends_with(&one);
+    !one.is_empty() && (one == other || (long(&one) && long(&other) && ends))
+}
+
 /// The cause of the Reason that a History-Info URI carries, escaped (RFC 7044 10.2).
 fn reason_cause(uri: &Uri<'_>) -> Option<u16> {
     let reason = uri.header(b"Reason")?;

@@ -8,7 +8,7 @@ mod diversion;
 mod habit;
 mod party;
 
-pub use diversion::diverted;
+pub use diversion::{diverted, is_for_pilot};
 pub use party::{called, caller};
 
 use serde::Serialize;
@@ -55,6 +55,8 @@ pub struct Facts {
     pub person: bool,
     /// It says that the call was answered elsewhere, and that counts as a hint.
     pub elsewhere: bool,
+    /// It goes to the voicemail that its history names.
+    pub pilot: bool,
     /// Coverage shows in messages of this kind.
     pub covers: bool,
     /// It rings; none where that must be heard.
@@ -109,6 +111,7 @@ impl Facts {
             person: connected.is_some() && !profile.has(Quirk::GroupIdentity),
             connected,
             elsewhere: says_elsewhere(message) && profile.coverage.elsewhere == Elsewhere::Hint,
+            pilot: is_for_pilot(message, &profile.diversion.pilot_params),
             covers: profile.coverage.style.is_some_and(|style| may_cover(message, style, diverted.is_some())),
             rings: rings(message, profile),
             unanswered: message.status() == Some(408) && profile.has(Quirk::TimeoutIsNoAnswer),
@@ -267,6 +270,23 @@ mod tests {
         };
         assert_eq!(read(&invite(moved), &strict, "").diverted, None);
         assert!(read(&invite(cause), &strict, "").diverted.is_some());
+    }
+
+    #[test]
+    fn a_pilot_is_known_by_what_the_history_says_of_it() {
+        let params = ["vm-digits", "vm-handle"].map(str::to_owned);
+        let is_pilot = |reason: &str| {
+            let lines = format!(
+                "History-Info: <sip:201@h?Reason=SIP%3Bcause%3D486&{reason}>;index=1, <sip:6000@h>;index=1.1"
+            );
+            is_for_pilot(&Message::parse(invite(&lines).as_bytes()).expect("a message"), &params)
+        };
+        assert!(is_pilot("Reason=Redirection%3Bcause%3DNORMAL%3Bvm-digits%3D6000%3Bvm-handle%3Dsip:8%40h"));
+        assert!(is_pilot("Reason=Redirection%3Bvm-digits%3D81086000%3BVM-Handle%3Dsip:6000%40h"));
+        assert!(is_pilot("Reason=Redirection%3Bvm-digits%3D%2B6000"));
+        assert!(!is_pilot("Reason=Redirection%3Bvm-digits%3D6001"), "it goes to somebody else");
+        assert!(!is_pilot("Reason=Redirection%3Bvm-digits%3D"));
+        assert!(!is_pilot("Other=Redirection%3Bvm-digits%3D6000"));
     }
 
     #[test]

@@ -14,15 +14,21 @@ pub struct Reason<'a> {
     pub cause: Option<u16>,
     /// The text as sent, without quotes; no one may match on it.
     pub text: Option<&'a [u8]>,
+    params: &'a [u8],
 }
 
 impl<'a> Reason<'a> {
     /// Reads one value, also the unescaped `Reason` of a History-Info URI (RFC 7044).
     pub fn parse(value: &'a [u8]) -> Reason<'a> {
         let (protocol, params) = cut(value, memchr::memchr(b';', value).unwrap_or(value.len()));
-        let params = Params::new(params);
-        let cause = params.find(b"cause").and_then(number).and_then(|cause| u16::try_from(cause).ok());
-        Reason { protocol: unquote(trim(protocol)), cause, text: params.find(b"text") }
+        let found = Params::new(params);
+        let cause = found.find(b"cause").and_then(number).and_then(|cause| u16::try_from(cause).ok());
+        Reason { protocol: unquote(trim(protocol)), cause, text: found.find(b"text"), params }
+    }
+
+    /// Any parameter, its name in any case, without quotes.
+    pub fn param(&self, name: &[u8]) -> Option<&'a [u8]> {
+        Params::new(self.params).find(name)
     }
 }
 
@@ -50,5 +56,6 @@ mod tests {
     fn a_cause_that_is_no_number_is_none() {
         assert_eq!(Reason::parse(b"Q.850;cause=x").cause, None);
         assert_eq!(Reason::parse(b"Q.850;cause=70000").cause, None);
+        assert_eq!(Reason::parse(b"X;cause=NORMAL;a-b=\"7\"").param(b"A-B"), Some(&b"7"[..]));
     }
 }
