@@ -76,6 +76,15 @@ pub const METHOD: usize = 64;
 /// Bytes that a compressed HEP payload may unfold to. More: `hep_bad`.
 pub const HEP_INFLATED: usize = 64 << 10;
 
+/// Bytes of a signed claim about the caller (Identity). More: it can't be read.
+pub const PASSPORT: usize = 8 << 10;
+
+/// Numbers in it that are compared. More: left unread.
+pub const PASSPORT_NUMBERS: usize = 16;
+
+/// Headers of one name that claim something of the caller. More: left unread.
+pub const CLAIMS: usize = 4;
+
 /// Media sections of a session description. More: counted, left unread.
 pub const SDP_MEDIA: usize = 8;
 

@@ -482,13 +482,14 @@ impl Calls {
     fn start(&mut self, leg: Leg, heard: &Heard<'_>, invite: &Invite<'_>, stray: bool) -> u32 {
         let Heard { datagram, message, keys, .. } = *heard;
         let hop = &leg.hops[0];
-        let called = self.office.called(invite, hop);
+        let (caller, called) = (self.office.caller(invite, hop), self.office.called(invite, hop));
         self.serial += 1;
         let open = OpenCall {
             id: self.ids.next(hash48(keys.call_id, keys.from_tag)),
             serial: self.serial,
             began: datagram.at,
-            caller: self.office.caller(invite, hop),
+            claims: self.office.claims(invite, hop, &caller, &called),
+            caller,
             diverted: self.office.diverted(invite, hop.role == Role::TrunkIn).is_some(),
             emergency: self.office.is_emergency(invite, hop),
             scanner: self.office.is_scanner(message, hop, &called),
@@ -532,6 +533,7 @@ impl Calls {
         if in_front && let Some(open) = self.tracked.get_mut(call) {
             open.caller = self.office.caller(invite, &leg.hops[0]);
             open.called = self.office.called(invite, &leg.hops[0]);
+            open.claims = self.office.claims(invite, &leg.hops[0], &open.caller, &open.called);
             open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
         } else {
             leg.joined_by = rule;

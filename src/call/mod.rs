@@ -9,6 +9,7 @@
 //! never does.
 
 mod calls;
+mod claims;
 mod connected;
 mod correlate;
 mod coverage;

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::call::claims::Claims;
 use crate::call::diverted::{self, Diverted};
 use crate::call::hash::{Key, Keyer};
 use crate::call::identity::{self, Called, Caller};
@@ -16,6 +17,7 @@ use crate::event::Role;
 use crate::phone::{self, Dialplan};
 use crate::settings::{Did, DivertedFor, Pbx, Settings};
 use crate::time::Span;
+use crate::wire::facts;
 use crate::wire::packet::Transport;
 use crate::wire::sip::{HeaderName, Message};
 
@@ -56,7 +58,9 @@ impl Office {
         let short = (1..=SHORT_NUMBER).contains(&user.len());
         let voicemail = if configured {
             Some(VoicemailSign::Configured)
-        } else if invite.target.is_some_and(|uri| diverted::voicemail_target(&uri).is_some()) {
+        } else if invite.target.is_some_and(|uri| diverted::voicemail_target(&uri).is_some())
+            || facts::is_for_pilot(message, &self.make.diversion.pilot_params)
+        {
             Some(VoicemailSign::Target)
         } else if role == Role::Unknown && short && self.diverted(invite, false).is_some() {
             Some(VoicemailSign::Diverted)
@@ -94,6 +98,14 @@ impl Office {
     /// Who calls; asserted identities count only from whom the make trusts, mostly the trunk.
     pub fn caller(&self, invite: &Invite<'_>, hop: &Hop) -> Caller {
         Caller::read(invite, self.make.trusts(self.party(hop.src)), &self.make, &self.dialplan)
+    }
+
+    /// What is claimed about who calls; it counts only from whom the make trusts with identities.
+    pub fn claims(&self, invite: &Invite<'_>, hop: &Hop, caller: &Caller, called: &Called) -> Claims {
+        match self.make.trusts(self.party(hop.src)) {
+            true => Claims::read(invite, caller, called, &self.dialplan),
+            false => Claims::default(),
+        }
     }
 
     /// The party a call was for before.

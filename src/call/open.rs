@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::call::claims::Claims;
 use crate::call::hash::Key;
 use crate::call::home::{REDIRECTED, REFERRED};
 use crate::call::identity::{Called, Caller};
@@ -33,6 +34,8 @@ pub struct OpenCall {
     pub caller: Caller,
     /// Whom they wanted.
     pub called: Called,
+    /// What the trunk and others claim about the caller.
+    pub claims: Claims,
     /// The caller's side was diverted before it arrived.
     pub diverted: bool,
     /// It is for an emergency number.
@@ -312,6 +315,8 @@ impl OpenCall {
         let status = answered.map(|_| 200).or_else(|| hop.and_then(Hop::status));
         let cause = leg.and_then(|leg| leg.bye).and_then(|bye| bye.cause);
         let cause = cause.or_else(|| hop.and_then(|hop| hop.cause));
+        let first = self.legs.first().and_then(|leg| leg.hops.first()).map(|hop| hop.opened.frame);
+        let claimed = first.into_iter().flat_map(|frame| self.claims.rules().map(move |rule| (frame, rule)));
         CallRecord {
             call: self.id,
             at: self.began,
@@ -340,6 +345,7 @@ impl OpenCall {
             evidence: judgement
                 .evidence
                 .into_iter()
+                .chain(claimed)
                 .map(|(frame, rule)| evidence(frame, rule, taps))
                 .collect(),
         }

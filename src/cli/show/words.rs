@@ -161,6 +161,25 @@ const RULES: &[(&str, &str)] = &[
     ("ear.fax", "a fax machine was heard"),
     ("call.short_talk", "the caller hung up within seconds of the answer"),
     ("call.emergency_number", "the call was to an emergency number, or from the emergency service"),
+    ("caller.verstat_passed", "the carrier says that it checked the caller's number and found it signed for"),
+    ("caller.verstat_failed", "the carrier says that the signature for the caller's number is wrong"),
+    ("caller.verstat_none", "the carrier says that it couldn't check the caller's number"),
+    ("caller.attested_a", "the carrier vouches for the caller and the number (attestation A)"),
+    ("caller.attested_b", "the carrier vouches for the caller, not for the number (attestation B)"),
+    ("caller.attested_c", "the carrier only says where the call came in (attestation C)"),
+    (
+        "caller.passport_a",
+        "a signed claim came along, not checked here: its signer vouches for caller and number (A)",
+    ),
+    (
+        "caller.passport_b",
+        "a signed claim came along, not checked here: its signer vouches for the caller (B)",
+    ),
+    ("caller.passport_c", "a signed claim came along, not checked here: its signer vouches for neither (C)"),
+    ("caller.passport_other_caller", "the signed claim is about another caller's number than the one shown"),
+    ("caller.passport_other_called", "the signed claim is about a call to another number"),
+    ("caller.passport_diverted", "the signed claims tell of a diversion on the way"),
+    ("caller.passport_unreadable", "a signed claim came along that can't be read"),
     ("call.scanner", "it came from an unknown source to a number that isn't the business's"),
 ];
 

@@ -2,6 +2,8 @@
 
 use std::cell::OnceCell;
 
+use memchr::memmem::Finder;
+
 use super::address::{NameAddr, tag_of};
 use super::body::{self, Part};
 use super::check;
@@ -256,6 +258,11 @@ impl<'a> Message<'a> {
         split_header(line).map(|(_, value)| trim(value))
     }
 
+    /// Whether these letters stand in a line of this header, or behind its first: if not, no value of it holds them.
+    pub fn may_hold(&self, name: HeaderName, letters: &Finder<'_>) -> bool {
+        letters.find(self.lines_from(name)).is_some()
+    }
+
     fn fields<'n>(&self, name: HeaderName) -> Fields<'a, 'n> {
         Fields::new(self.lines_from(name), Wanted::Known(name))
     }
@@ -309,6 +316,15 @@ mod tests {
     }
 
     const KEYS: &str = "Call-ID: id-1\r\nFrom: <sip:1@h>;tag=a\r\nTo: <sip:2@h>\r\nCSeq: 1 INVITE";
+
+    #[test]
+    fn letters_are_looked_for_from_a_header_on() {
+        let may = |name, letters: &str| invite().may_hold(name, &Finder::new(letters));
+        assert!(may(HeaderName::Contact, "sip:second@"));
+        assert!(may(HeaderName::To, "sip:second@"), "behind it");
+        assert!(!may(HeaderName::Contact, "z9hG4bKa"), "before it");
+        assert!(!may(HeaderName::Identity, "sip"), "there is none");
+    }
 
     #[test]
     fn an_invite_gives_what_a_leg_needs() {

@@ -15,6 +15,7 @@ mod lines;
 mod message;
 mod method;
 mod name;
+mod passport;
 #[cfg(test)]
 mod random;
 mod reason;
@@ -30,6 +31,7 @@ pub use lines::{Bad, content_length, head_end, looks_like_start};
 pub use message::{CSeq, Message};
 pub use method::Method;
 pub use name::HeaderName;
+pub use passport::Passport;
 pub use reason::{Reason, reasons};
 pub use start::{Refusal, StartLine};
 pub use uri::{Uri, unescape};

@@ -16,6 +16,7 @@ pub enum HeaderName {
     ContentLength,
     ContentType,
     AlertInfo,
+    AttestationInfo,
     CallInfo,
     CcDiversion,
     CcRedirect,
@@ -31,9 +32,11 @@ pub enum HeaderName {
     Join,
     MaxForwards,
     PAssertedIdentity,
+    PAttestationIndicator,
     PCalledPartyId,
     PChargingVector,
     PEarlyMedia,
+    PIdentity,
     PPreferredIdentity,
     ParentCallId,
     Priority,
@@ -160,6 +163,7 @@ impl HeaderName {
             H::ContentLength => "Content-Length",
             H::ContentType => "Content-Type",
             H::AlertInfo => "Alert-Info",
+            H::AttestationInfo => "Attestation-Info",
             H::CallInfo => "Call-Info",
             H::CcDiversion => "CC-Diversion",
             H::CcRedirect => "CC-Redirect",
@@ -175,9 +179,11 @@ impl HeaderName {
             H::Join => "Join",
             H::MaxForwards => "Max-Forwards",
             H::PAssertedIdentity => "P-Asserted-Identity",
+            H::PAttestationIndicator => "P-Attestation-Indicator",
             H::PCalledPartyId => "P-Called-Party-ID",
             H::PChargingVector => "P-Charging-Vector",
             H::PEarlyMedia => "P-Early-Media",
+            H::PIdentity => "P-Identity",
             H::PPreferredIdentity => "P-Preferred-Identity",
             H::ParentCallId => "Parent-Call-ID",
             H::Priority => "Priority",
@@ -298,6 +304,7 @@ const fn of_length(length: usize) -> &'static [(&'static [u8], HeaderName)] {
             (b"Alert-Info", H::AlertInfo),
             (b"Cisco-Guid", H::CiscoGuid),
             (b"Session-ID", H::SessionId),
+            (b"P-Identity", H::PIdentity),
         ],
         11 => &[
             (b"CC-Redirect", H::CcRedirect),
@@ -316,12 +323,14 @@ const fn of_length(length: usize) -> &'static [(&'static [u8], HeaderName)] {
         13 => &[(b"P-Early-Media", H::PEarlyMedia), (b"Target-Dialog", H::TargetDialog)],
         14 => &[(b"Content-Length", H::ContentLength), (b"Parent-Call-ID", H::ParentCallId)],
         15 => &[(b"Remote-Party-ID", H::RemotePartyId), (b"Session-Expires", H::SessionExpires)],
+        16 => &[(b"Attestation-Info", H::AttestationInfo)],
         17 => &[(b"P-Called-Party-ID", H::PCalledPartyId), (b"P-Charging-Vector", H::PChargingVector)],
         18 => &[(b"Subscription-State", H::SubscriptionState)],
         19 => {
             &[(b"Content-Disposition", H::ContentDisposition), (b"P-Asserted-Identity", H::PAssertedIdentity)]
         }
         20 => &[(b"P-Preferred-Identity", H::PPreferredIdentity)],
+        23 => &[(b"P-Attestation-Indicator", H::PAttestationIndicator)],
         _ => &[],
     }
 }
