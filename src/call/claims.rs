@@ -69,9 +69,8 @@ impl Claims {
             |start: &[u8]| word.get(..start.len()).is_some_and(|word| word.eq_ignore_ascii_case(start));
         if starts(b"TN-Validation-Passed") {
             self.claim("caller.verstat_passed");
-            match word.get(b"TN-Validation-Passed".len()..) {
-                Some([b'-', level]) => self.level([ATTESTED_A, ATTESTED_B, ATTESTED_C], *level),
-                _ => {}
+            if let Some([b'-', level]) = word.get(b"TN-Validation-Passed".len()..) {
+                self.level([ATTESTED_A, ATTESTED_B, ATTESTED_C], *level);
             }
         } else if starts(b"TN-Validation-Failed") {
             self.claim("caller.verstat_failed");
