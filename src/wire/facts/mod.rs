@@ -56,7 +56,7 @@ pub struct Facts {
     /// It says that the call was answered elsewhere, and that counts as a hint.
     pub elsewhere: bool,
     /// It goes to the voicemail that its history names.
-    pub pilot: bool,
+    pub voicemail: bool,
     /// Coverage shows in messages of this kind.
     pub covers: bool,
     /// It rings; none where that must be heard.
@@ -111,7 +111,7 @@ impl Facts {
             person: connected.is_some() && !profile.has(Quirk::GroupIdentity),
             connected,
             elsewhere: says_elsewhere(message) && profile.coverage.elsewhere == Elsewhere::Hint,
-            pilot: is_for_pilot(message, &profile.diversion.pilot_params),
+            voicemail: is_for_pilot(message, &profile.diversion.pilot_params),
             covers: profile.coverage.style.is_some_and(|style| may_cover(message, style, diverted.is_some())),
             rings: rings(message, profile),
             unanswered: message.status() == Some(408) && profile.has(Quirk::TimeoutIsNoAnswer),
