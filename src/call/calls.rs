@@ -26,6 +26,7 @@ use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
+use crate::event::heard::Ended;
 use crate::event::{self, CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
 use crate::limits;
 use crate::settings::{Quirk, Settings};
@@ -401,9 +402,10 @@ impl Calls {
             let sent_on: SmallVec<[Key; 4]> = self.reader(heard, &invite).sent_on().collect();
             self.tracked.offer_keys(at.call, sent_on.into_iter());
         }
-        if at.leg == 0 && heard.from_caller && DESCRIBES.contains(&heard.message.method()) {
+        if at.leg == 0 && DESCRIBES.contains(&heard.message.method()) {
             let spots = Spot::all_of(&self.keyer, heard.message);
-            self.tracked.expect(at.call, &spots, heard.message.status().is_none());
+            let by_caller = heard.from_caller == heard.message.status().is_none();
+            self.tracked.expect(at.call, &spots, by_caller);
         }
         if heard.bears_on_answer() {
             self.listen(at.call);
@@ -669,7 +671,9 @@ impl Calls {
         let judge = &self.office.pbx.judge;
         let coverage = &self.office.pbx.profile.coverage;
         let heard = open.answered_at().filter(|_| open.media.listening);
-        let heard = heard.and_then(|at| self.ears.judge(call, at, plan.ended.unwrap_or(now)));
+        let by_pbx = open.legs.first().and_then(|leg| leg.bye).is_some_and(|bye| !bye.by_caller);
+        let ended = Ended { at: plan.ended.unwrap_or(now), by_pbx };
+        let heard = heard.and_then(|at| self.ears.judge(call, at, ended));
         let case = outcome::Case {
             heard: heard.as_ref(),
             answered_unseen: self.unseen.may_be_of(open),
@@ -750,8 +754,8 @@ const LOOK_AGAIN: Span = Span::from_secs(120);
 /// A closed call is kept this long for stragglers: 64 times T1 (RFC 3261 17.2.1).
 const LINGER: Span = Span::from_secs(32);
 
-/// Messages in which the caller's side describes a session; an ACK answers what came in the 200 (RFC 3264).
-const DESCRIBES: [Method; 2] = [Method::Invite, Method::Ack];
+/// Messages in which either side describes a session, or moves it (RFC 3264, RFC 3311, RFC 3262 5).
+const DESCRIBES: [Method; 4] = [Method::Invite, Method::Ack, Method::Update, Method::Prack];
 
 /// Requests that belong to a call whose start should have been seen.
 const OF_DIALOG: [Method; 4] = [Method::Ack, Method::Bye, Method::Cancel, Method::Prack];

@@ -13,7 +13,7 @@ use crate::call::hash::{Key, Keyer};
 use crate::call::idle::Place;
 use crate::call::join::media_key;
 use crate::call::outcome::{self, Case};
-use crate::event::heard::Heard;
+use crate::event::heard::{Ended, Heard};
 use crate::event::{Direction, Role};
 use crate::settings::Judge;
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ pub trait Ears: fmt::Debug + Send {
     fn hear(&mut self, call: u32, sound: &Sound<'_>);
 
     /// What was heard of a call between its answer and its end; none if nothing was.
-    fn judge(&self, call: u32, answered: Timestamp, ended: Timestamp) -> Option<Heard>;
+    fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard>;
 
     /// Forgets what was heard of a call.
     fn forget(&mut self, call: u32);

@@ -111,6 +111,13 @@ impl Tracked {
 
     /// Expects RTP where a session description of the caller's leg wants it: the caller's own, or the answer.
     pub fn expect(&mut self, call: u32, spots: &[Spot], callers: bool) {
+        if let Some(open) = self.calls.get_mut(call as usize).filter(|_| !spots.is_empty()) {
+            open.media.looked_back = [false; 2];
+        }
+        self.await_at(call, spots, callers);
+    }
+
+    fn await_at(&mut self, call: u32, spots: &[Spot], callers: bool) {
         let Some(open) = self.calls.get_mut(call as usize) else { return };
         for spot in spots {
             let known = open.media.spots.iter().any(|(key, _)| *key == spot.key);
@@ -202,7 +209,7 @@ impl Tracked {
         }
         let back = Spot::new(keyer, datagram.src, to.kinds);
         if !self.spots.contains_key(&back.key) {
-            self.expect(to.call, &[back], !to.callers);
+            self.await_at(to.call, &[back], !to.callers);
         }
     }
 

@@ -1,13 +1,13 @@
 //! The ears at legs that signalling can't decide: one for each call, their number bounded.
 //!
 //! A relay or proxy may show the same sound at several addresses; of each side the one heard first is listened
-//! to, and another only once that has fallen silent.
+//! to, and another only once that has fallen silent, or where its stream goes on.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::call::{self, Sound};
-use crate::event::heard::Heard;
+use crate::event::heard::{Ended, Heard};
 use crate::limits;
 use crate::media::{Direction, Ear, Params};
 use crate::settings::Judge;
@@ -23,8 +23,19 @@ pub struct Ears {
 #[derive(Debug)]
 struct Listening {
     ear: Ear,
-    /// Where the sound of each side was last heard and when, the caller's first.
-    heard_at: [Option<(SocketAddr, Timestamp)>; 2],
+    /// What was last heard of each side, the caller's first.
+    last: [Option<Last>; 2],
+}
+
+/// The last packet of a side.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// Where it was sent, and when.
+    dst: SocketAddr,
+    at: Timestamp,
+    /// Its stream, and its place there.
+    ssrc: u32,
+    sequence: u16,
 }
 
 impl Ears {
@@ -37,7 +48,7 @@ impl Ears {
 impl call::Ears for Ears {
     fn hear(&mut self, call: u32, sound: &Sound<'_>) {
         if !self.listening.contains_key(&call) && self.listening.len() < limits::EARS {
-            let listening = Listening { ear: Ear::new(self.params), heard_at: [None; 2] };
+            let listening = Listening { ear: Ear::new(self.params), last: [None; 2] };
             self.listening.insert(call, Box::new(listening));
         }
         if let Some(listening) = self.listening.get_mut(&call) {
@@ -45,7 +56,7 @@ impl call::Ears for Ears {
         }
     }
 
-    fn judge(&self, call: u32, answered: Timestamp, ended: Timestamp) -> Option<Heard> {
+    fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard> {
         self.listening.get(&call).map(|listening| listening.ear.judge(answered, ended))
     }
 
@@ -61,17 +72,28 @@ impl call::Ears for Ears {
 impl Listening {
     fn hear(&mut self, sound: &Sound<'_>) {
         let Sound { from_caller, codec, datagram, packet } = *sound;
-        let [callers, pbxs] = &mut self.heard_at;
-        let (heard_at, from) =
+        let [callers, pbxs] = &mut self.last;
+        let (last, from) =
             if from_caller { (callers, Direction::FromCaller) } else { (pbxs, Direction::FromPbx) };
-        let elsewhere =
-            |(dst, at): (SocketAddr, Timestamp)| dst != datagram.dst && datagram.at.since(at) < SILENT;
-        if !heard_at.is_some_and(elsewhere) {
-            *heard_at = Some((datagram.dst, datagram.at));
+        let new = Last { dst: datagram.dst, at: datagram.at, ssrc: packet.ssrc, sequence: packet.sequence };
+        if last.is_none_or(|last| last.goes_on_in(&new)) {
+            *last = Some(new);
             self.ear.hear(from, codec, datagram.at, packet);
         }
     }
 }
 
+impl Last {
+    /// Whether a packet is heard after this one: at the same address, or its stream has moved, or this one's is over.
+    fn goes_on_in(&self, new: &Last) -> bool {
+        let ahead = new.sequence.wrapping_sub(self.sequence);
+        let moved = new.ssrc == self.ssrc && (1..=MOVES_WITHIN).contains(&ahead);
+        new.dst == self.dst || moved || new.at.since(self.at) >= SILENT
+    }
+}
+
 /// A side that sends nothing for so long to one address may go on at another.
 const SILENT: Span = Span::from_millis(300);
+
+/// So many packets may be lost while a stream moves to another address.
+const MOVES_WITHIN: u16 = 50;

@@ -1,5 +1,16 @@
 //! What was heard of one answered leg: facts in milliseconds since the answer, and a verdict with its reason.
 
+use crate::time::Timestamp;
+
+/// How a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// The PBX's side hung up, not the caller's, nor is it unknown who did.
+    pub by_pbx: bool,
+}
+
 /// Everything the ear can say of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
@@ -58,6 +69,12 @@ pub enum Reason {
     NoTone,
     /// A tone after which the PBX's side spoke again.
     SpokeAfterTone,
+    /// A tone, and after a pause the PBX's side spoke: a recorder that closes a message, or a person who thought.
+    SpokeLate,
+    /// A tone, and then for long nobody spoke: a recorder, or a caller on hold.
+    Waited,
+    /// The caller sent digits before the tone as who owns the mailbox does.
+    Dialled,
     /// A tone that came more than once: call waiting, a notice of recording, ringing.
     ToneRepeats,
     /// A tone and a silent PBX, but the two sides took turns before.
@@ -94,6 +111,7 @@ impl Heard {
             Verdict::Conversation => false,
             Verdict::Unknown(reason) => match reason {
                 Reason::NoTone | Reason::TalkedBefore => true,
+                Reason::SpokeLate | Reason::Waited | Reason::Dialled => true,
                 Reason::CallerUnseen | Reason::Lossy => self.greeting.is_some(),
                 _ => false,
             },

@@ -3,9 +3,9 @@
 //! Packets of both directions come in as they are captured, from early media on; `judge` may be asked at any time and
 //! changes nothing. An ear is about 3 KB when new and stays below 8 KB.
 
-use super::judge::judge;
+use super::judge::{Lasted, judge};
 use super::side::{Direction, Side};
-use crate::event::heard::Heard;
+use crate::event::heard::{Ended, Heard};
 use crate::time::{Span, Timestamp};
 use crate::wire::rtp::{Codec, RtpPacket};
 
@@ -47,15 +47,11 @@ impl Ear {
     }
 
     /// What was heard between the answer (the 200's time) and the leg's end.
-    pub fn judge(&self, answered: Timestamp, ended: Timestamp) -> Heard {
+    pub fn judge(&self, answered: Timestamp, ended: Ended) -> Heard {
         let origin = self.origin.unwrap_or(answered);
-        judge(
-            self.params,
-            &self.caller.told(),
-            &self.pbx.told(),
-            answered.since(origin),
-            ended.since(answered),
-        )
+        let (caller, pbx) = (self.caller.told(), self.pbx.told());
+        let lasted = ended.at.since(answered);
+        judge(self.params, &caller, &pbx, answered.since(origin), Lasted { lasted, by_pbx: ended.by_pbx })
     }
 }
 
@@ -80,8 +76,10 @@ mod tests {
         Sound(u32, &'static [f32]),
         /// Sends nothing at all.
         Vanish(u32),
+        /// Presses a key for a tenth of a second.
+        Press(u8),
     }
-    use Does::{Pause, Sound, Speak, Vanish};
+    use Does::{Pause, Press, Sound, Speak, Vanish};
 
     const BEEP: Does = Sound(400, &[1_000.0]);
 
@@ -112,32 +110,41 @@ mod tests {
                 let wave = |f: &f32| (f * n as f32 / 8_000.0 * std::f32::consts::TAU).sin();
                 hz.iter().map(|f| 5_000.0 / hz.len() as f32 * wave(f)).sum()
             }
-            Pause(_) | Vanish(_) => 0.0,
+            Pause(_) | Vanish(_) | Press(_) => 0.0,
         }
     }
 
     fn lasts(does: Does) -> u32 {
         match does {
             Speak(ms) | Pause(ms) | Sound(ms, _) | Vanish(ms) => ms,
+            Press(_) => 100,
         }
     }
 
-    /// The payloads of one side, 20 ms each; `None` where it sends nothing.
+    /// The payloads of one side, 20 ms each, of keys an event's four bytes; `None` where it sends nothing.
     fn packets(script: &[Does]) -> Vec<Option<Vec<u8>>> {
         let frame = |does: Does, n: u32| {
             let start = n as usize * 160;
-            let bytes = || (start..start + 160).map(|n| ulaw(sample(does, n))).collect();
-            (!matches!(does, Vanish(_))).then(bytes)
+            match does {
+                Vanish(_) => None,
+                Press(key) => Some(vec![key, 10, 0, n as u8]),
+                _ => Some((start..start + 160).map(|n| ulaw(sample(does, n))).collect()),
+            }
         };
         script.iter().flat_map(|&does| (0..lasts(does) / 20).map(move |n| frame(does, n))).collect()
     }
 
     fn heard(pbx: &[Does], caller: &[Does]) -> Heard {
-        heard_with(pbx, caller, |_| true)
+        heard_with(pbx, caller, false, |_| true)
+    }
+
+    /// The same, and then the PBX's side hangs up.
+    fn hung_up_on(pbx: &[Does], caller: &[Does]) -> Heard {
+        heard_with(pbx, caller, true, |_| true)
     }
 
     /// Hears two scripts; of each side only packets whose number is let through.
-    fn heard_with(pbx: &[Does], caller: &[Does], through: impl Fn(usize) -> bool) -> Heard {
+    fn heard_with(pbx: &[Does], caller: &[Does], by_pbx: bool, through: impl Fn(usize) -> bool) -> Heard {
         let mut ear = Ear::new(Params::default());
         let mut ends = ANSWERED;
         for (from, script) in [(Direction::FromPbx, pbx), (Direction::FromCaller, caller)] {
@@ -145,13 +152,20 @@ mod tests {
                 let at = ANSWERED + Span::from_millis(n as i64 * 20);
                 ends = ends.max(at);
                 let Some(payload) = payload.filter(|_| through(n)) else { continue };
-                let (sequence, timestamp) = (n as u16, n as u32 * 160);
+                let key = payload.len() == 4;
+                let begun = n - if key { usize::from(payload[3]) } else { 0 };
+                let (sequence, timestamp) = (n as u16, begun as u32 * 160);
+                let codec = if key { Codec::TelephoneEvent } else { Codec::Pcmu };
                 let packet =
                     RtpPacket { kind: 0, sequence, timestamp, ssrc: 7, marker: false, payload: &payload };
-                ear.hear(from, Codec::Pcmu, at, &packet);
+                ear.hear(from, codec, at, &packet);
             }
         }
-        ear.judge(ANSWERED, ends)
+        ear.judge(ANSWERED, Ended { at: ends, by_pbx })
+    }
+
+    fn soon() -> Ended {
+        Ended { at: ANSWERED + Span::from_secs(5), by_pbx: false }
     }
 
     const GREETING: [Does; 4] = [Pause(300), Speak(4_000), Pause(300), BEEP];
@@ -227,6 +241,80 @@ mod tests {
         assert_eq!(heard.verdict, Verdict::Unknown(Reason::SpokeAfterTone));
     }
 
+    /// The caller speaks for 3 s after the tone, the PBX's side after `pause` more for 1.5 s.
+    fn answered_after(pause: u32) -> [Vec<Does>; 2] {
+        let pbx = then(&[Pause(500 + 3_000 + pause), Speak(1_500), Pause(1_000)]);
+        [pbx, vec![Pause(5_500), Speak(3_000), Pause(pause + 2_500)]]
+    }
+
+    #[test]
+    fn a_goodbye_after_a_long_silence_and_then_the_end_close_a_message() {
+        let [pbx, caller] = answered_after(4_500);
+        assert_eq!(hung_up_on(&pbx, &caller).verdict, Verdict::VoicemailMessage);
+    }
+
+    #[test]
+    fn who_thinks_and_answers_may_be_a_person() {
+        for pause in [2_800, 3_200, 4_500, 9_000] {
+            let [pbx, caller] = answered_after(pause);
+            assert_eq!(heard(&pbx, &caller).verdict, Verdict::Unknown(Reason::SpokeLate), "{pause}");
+            assert!(heard(&pbx, &caller).suggests_voicemail());
+        }
+        let [pbx, caller] = answered_after(1_000);
+        assert_eq!(hung_up_on(&pbx, &caller).verdict, Verdict::Unknown(Reason::SpokeAfterTone));
+    }
+
+    #[test]
+    fn a_last_word_of_the_callers_was_said_to_a_person() {
+        let [pbx, mut caller] = answered_after(4_500);
+        caller.pop();
+        caller.extend([Pause(6_200), Speak(300), Pause(500)]);
+        assert!(matches!(hung_up_on(&pbx, &caller).verdict, Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn a_short_hello_and_a_late_goodbye_may_be_a_persons() {
+        let pbx = [Pause(300), Speak(900), Pause(300), BEEP, Pause(8_000), Speak(1_500), Pause(1_000)];
+        let caller = [Pause(2_400), Speak(3_000), Pause(7_000)];
+        assert_eq!(hung_up_on(&pbx, &caller).verdict, Verdict::Unknown(Reason::SpokeLate));
+    }
+
+    #[test]
+    fn pound_opens_a_recorders_menu() {
+        let pbx = then(&[Pause(4_500), Speak(3_000), Pause(1_500), Speak(1_200), Pause(500)]);
+        let caller = |keys: [u8; 2]| {
+            [
+                Pause(5_500),
+                Speak(3_000),
+                Pause(400),
+                Press(keys[0]),
+                Pause(4_000),
+                Press(keys[1]),
+                Pause(2_500),
+            ]
+        };
+        assert_eq!(heard(&pbx, &caller([11, 1])).verdict, Verdict::VoicemailMessage);
+        assert_eq!(hung_up_on(&pbx, &caller([11, 1])).verdict, Verdict::VoicemailMessage);
+        assert_eq!(heard(&pbx, &caller([4, 2])).verdict, Verdict::Unknown(Reason::SpokeLate));
+    }
+
+    #[test]
+    fn a_pin_before_the_tone_is_the_owners() {
+        let after = [Speak(4_000), Pause(1_500)];
+        let heard = |before: &[Does]| heard(&then(&[Pause(6_000)]), &[before, &after].concat()).verdict;
+        let pin = [Pause(3_000), Press(1), Pause(400), Press(2), Pause(400), Press(3), Pause(1_400)];
+        assert_eq!(heard(&pin), Verdict::Unknown(Reason::Dialled));
+        assert_eq!(heard(&[Pause(3_000), Press(11), Pause(2_400)]), Verdict::Unknown(Reason::Dialled));
+        assert_eq!(heard(&[Pause(3_000), Press(2), Pause(2_400)]), Verdict::VoicemailMessage);
+    }
+
+    #[test]
+    fn a_caller_who_waits_long_may_be_on_hold() {
+        let long = [Pause(14_000), Speak(3_000), Pause(500)];
+        assert_eq!(heard(&GREETING, &long).verdict, Verdict::Unknown(Reason::Waited));
+        assert_eq!(heard(&GREETING, &[Pause(30_000)]).verdict, Verdict::Unknown(Reason::Waited));
+    }
+
     #[test]
     fn a_tone_that_comes_again_is_no_recorder() {
         let heard = heard(&then(&[Pause(5_000), BEEP, Pause(5_000)]), &[Pause(5_500), Speak(9_000)]);
@@ -265,14 +353,14 @@ mod tests {
     #[test]
     fn every_twentieth_packet_lost_changes_no_verdict() {
         let caller = [Pause(5_500), Speak(4_000), Pause(1_500)];
-        let heard = heard_with(&then(&[Pause(6_000)]), &caller, |n| n % 20 != 7);
+        let heard = heard_with(&then(&[Pause(6_000)]), &caller, false, |n| n % 20 != 7);
         assert_eq!(heard.verdict, Verdict::VoicemailMessage);
     }
 
     #[test]
     fn half_of_it_lost_is_too_much() {
         let caller = [Pause(5_500), Speak(4_000), Pause(1_500)];
-        let heard = heard_with(&then(&[Pause(6_000)]), &caller, |n| n % 2 == 0);
+        let heard = heard_with(&then(&[Pause(6_000)]), &caller, false, |n| n % 2 == 0);
         assert_eq!(heard.verdict, Verdict::Unknown(Reason::Lossy));
     }
 
@@ -296,7 +384,7 @@ mod tests {
             ear.hear(Direction::FromPbx, Codec::Pcmu, at, &packet);
             ear.hear(Direction::FromCaller, Codec::Pcmu, at, &packet);
         }
-        let heard = ear.judge(ANSWERED, ANSWERED + Span::from_secs(5));
+        let heard = ear.judge(ANSWERED, soon());
         assert_eq!((heard.greeting, heard.tone), (None, None));
     }
 
@@ -306,10 +394,7 @@ mod tests {
         let packet =
             RtpPacket { kind: 18, sequence: 1, timestamp: 1, ssrc: 7, marker: false, payload: &[0; 20] };
         ear.hear(Direction::FromPbx, Codec::Other, ANSWERED, &packet);
-        assert_eq!(
-            ear.judge(ANSWERED, ANSWERED + Span::from_secs(5)).verdict,
-            Verdict::Unknown(Reason::Unreadable)
-        );
+        assert_eq!(ear.judge(ANSWERED, soon()).verdict, Verdict::Unknown(Reason::Unreadable));
     }
 
     #[test]
@@ -337,7 +422,8 @@ mod tests {
             ear.hear(from, codec, at, &packet);
         }
         for (a, b) in [(0, 0), (i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (1 << 40, 1 << 41)] {
-            let _ = ear.judge(Timestamp::from_micros(a), Timestamp::from_micros(b));
+            let ended = Ended { at: Timestamp::from_micros(b), by_pbx: a == b };
+            let _ = ear.judge(Timestamp::from_micros(a), ended);
         }
     }
 }

@@ -2,19 +2,29 @@
 //!
 //! A recorder is one tone that follows a greeting, or stands alone at the start, and a PBX that is silent from then on.
 //! Everything else that sounds like it has something a recorder doesn't: an answer to what the caller
-//! said, speech after the tone, a tone that comes again. Without a tone nothing is called a voicemail, for
+//! said, speech after the tone but for a goodbye (`closing`), a tone that comes again, digits before it. Without a tone nothing is called a voicemail, for
 //! people answer with long sentences too. In doubt the verdict is unknown.
 
 use super::activity::Run;
+use super::closing::{Closing, Sign};
 use super::ear::Params;
-use super::side::{TICK, Told};
+use super::side::{Digit, POUND, STAR, TICK, Told};
 use super::tone::{Chain, Tone, chains};
 use super::turns::Turns;
 use crate::event::heard::{Heard, Interval, Message, Reason, Verdict};
 use crate::time::Span;
 
-/// Judges a leg answered `answered` after the ticks' origin, that ended `lasted` after the answer.
-pub fn judge(params: Params, caller: &Told, pbx: &Told, answered: Span, lasted: Span) -> Heard {
+/// How long a leg lasted after its answer, and whether the PBX's side hung up.
+#[derive(Clone, Copy, Debug)]
+pub struct Lasted {
+    /// From the answer to the end.
+    pub lasted: Span,
+    /// It was the PBX's side that ended it.
+    pub by_pbx: bool,
+}
+
+/// Judges a leg answered `answered` after the ticks' origin.
+pub fn judge(params: Params, caller: &Told, pbx: &Told, answered: Span, lasted: Lasted) -> Heard {
     let scene = Scene::new(caller, pbx, answered, lasted);
     let beep = scene.beep();
     let verdict = scene.verdict(params, caller, pbx, beep);
@@ -39,15 +49,16 @@ struct Scene {
     caller: Vec<Run>,
     pbx: Vec<Run>,
     chains: Vec<Chain>,
-    digits: Vec<u32>,
+    digits: Vec<Digit>,
     turns: Turns,
     fax: bool,
+    by_pbx: bool,
     end: u32,
     end_ms: u32,
 }
 
 impl Scene {
-    fn new(caller: &Told, pbx: &Told, answered: Span, lasted: Span) -> Scene {
+    fn new(caller: &Told, pbx: &Told, answered: Span, Lasted { lasted, by_pbx }: Lasted) -> Scene {
         let cut = Cut::new(answered, lasted);
         let (said, spoken) = (cut.runs(&caller.speech), cut.runs(&pbx.speech));
         let (of_caller, of_pbx) = (cut.tones(&caller.tones), cut.tones(&pbx.tones));
@@ -57,7 +68,8 @@ impl Scene {
             caller: said,
             pbx: spoken,
             chains: chains(&of_pbx),
-            digits: caller.digits.iter().filter_map(|&tick| cut.tick(tick)).collect(),
+            digits: caller.digits.iter().filter_map(|&digit| cut.digit(digit)).collect(),
+            by_pbx,
             end: cut.end,
             end_ms: u32::try_from(lasted.as_millis()).unwrap_or(0),
         }
@@ -72,6 +84,7 @@ impl Scene {
         }
         match beep {
             Ok(beep) => self.recorded(params, caller, beep),
+            Err(Reason::SpokeLate) => Verdict::Unknown(Reason::SpokeLate),
             Err(_) if self.turns.replies >= 2 => Verdict::Conversation,
             Err(reason) => Verdict::Unknown(reason),
         }
@@ -87,6 +100,8 @@ impl Scene {
             () if talked.replies >= 2 || talked.heard_out >= A_SENTENCE => {
                 Verdict::Unknown(Reason::TalkedBefore)
             }
+            () if self.owns_mailbox(beep.run.start) => Verdict::Unknown(Reason::Dialled),
+            () if self.waits_long(beep.run.end) => Verdict::Unknown(Reason::Waited),
             () if spoke => Verdict::VoicemailMessage,
             () if is_lossy(caller, 10) => Verdict::Unknown(Reason::Lossy),
             () if doubtful => Verdict::Unknown(Reason::Undecided),
@@ -125,28 +140,48 @@ impl Scene {
         if self.chains.iter().any(|other| other.run != chain.run && other.repeats(chain)) {
             return Some(Reason::ToneRepeats);
         }
-        (!self.silent_after(chain)).then_some(Reason::SpokeAfterTone)
+        self.speaks_after(chain)
     }
 
-    /// Whether the PBX's side is silent after a tone, but for what recorders say when a message is over.
-    fn silent_after(&self, chain: &Chain) -> bool {
+    /// What speaks against a tone in what the PBX's side does after it: a recorder is silent, but for its goodbye.
+    fn speaks_after(&self, chain: &Chain) -> Option<Reason> {
         let after = Run { start: chain.run.end + EDGE, end: u32::MAX };
-        let toned = self.chains.iter().filter(|c| c.run.start > chain.run.end).map(|c| c.run.len());
-        let spoken: u32 = self.pbx.iter().map(|run| run.shared(after)).chain(toned).sum();
-        spoken <= A_CLICK || self.closes_message(chain)
+        let toned = self.chains.iter().map(|chain| chain.run).filter(|run| run.start > chain.run.end);
+        let spoken = self.pbx.iter().filter(|run| run.end > after.start).copied();
+        let sounds: Vec<Run> = toned.chain(spoken).collect();
+        if sounds.iter().map(|run| run.shared(after)).sum::<u32>() <= A_CLICK {
+            return None;
+        }
+        let greeted = before(&self.pbx, *chain).iter().map(|run| run.len()).sum();
+        let closing = Closing {
+            tone: chain.run,
+            greeted,
+            sounds: &sounds,
+            caller: &self.caller,
+            digits: &self.digits,
+            end: self.end,
+            by_pbx: self.by_pbx,
+        };
+        match closing.sign() {
+            Sign::Goodbye => None,
+            Sign::Unsure => Some(Reason::SpokeLate),
+            Sign::Speech => Some(Reason::SpokeAfterTone),
+        }
     }
 
-    /// Whether the PBX's side speaks only once a message is over: after a long silence, or a digit.
-    fn closes_message(&self, chain: &Chain) -> bool {
-        let Some(prompt) = self.pbx.iter().find(|run| run.end > chain.run.end + EDGE) else { return false };
-        let message = Run { start: chain.run.end, end: prompt.start };
-        let said: u32 = self.caller.iter().map(|run| run.shared(message)).sum();
-        let last = self.caller.iter().filter(|run| run.start < prompt.start).map(|run| run.end).max();
-        let waited = prompt.start.saturating_sub(last.unwrap_or(prompt.start)) >= GIVES_UP;
-        let dialled = self.digits.iter().any(|&tick| chain.run.end < tick && tick <= prompt.start);
-        let later = Run { start: prompt.start, end: u32::MAX };
-        let answered: u32 = self.caller.iter().map(|run| run.shared(later)).sum();
-        said >= SOME_WORDS && (waited || dialled) && answered <= A_WORD
+    /// Whether the digits before a tone are an owner's: a PIN, a code with `*` or `#`. One digit may choose in a menu.
+    fn owns_mailbox(&self, tone: u32) -> bool {
+        let mut keys = self.digits.iter().filter(|digit| digit.tick < tone).map(|digit| digit.key);
+        keys.clone().count() >= OWNERS_DIGITS || keys.any(|key| key == STAR || key == POUND)
+    }
+
+    /// Whether the caller was silent for so long after a tone that it may have been put on hold.
+    fn waits_long(&self, from: u32) -> bool {
+        let after = Run { start: from, end: self.end };
+        match self.caller.iter().find(|run| run.shared(after) > 0) {
+            Some(run) => run.start.saturating_sub(from) > LONGEST_WAIT,
+            None => after.len() > LONGEST_SILENCE,
+        }
     }
 
     /// What the caller said after a tone, else after the greeting, else after the answer.
@@ -185,7 +220,7 @@ impl Scene {
     }
 
     fn digits_before(&self, end: u32) -> u32 {
-        u32::try_from(self.digits.iter().filter(|&&tick| tick < end).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.digits.iter().filter(|digit| digit.tick < end).count()).unwrap_or(u32::MAX)
     }
 }
 
@@ -203,6 +238,10 @@ impl Cut {
 
     fn tick(&self, tick: u32) -> Option<u32> {
         tick.checked_sub(self.answered).filter(|tick| *tick < self.end)
+    }
+
+    fn digit(&self, digit: Digit) -> Option<Digit> {
+        self.tick(digit.tick).map(|tick| Digit { tick, ..digit })
     }
 
     fn run(&self, run: Run) -> Run {
@@ -301,8 +340,12 @@ const LONGEST_GAP: u32 = 350;
 const SHORT_GAP: u32 = 150;
 const LATEST_ALONE: u32 = 500;
 
-/// A recorder waits at least so long in silence before it speaks again, in ticks.
-const GIVES_UP: u32 = 300;
+/// So many digits before a tone are more than a choice in a menu.
+const OWNERS_DIGITS: usize = 2;
+
+/// How long a caller waits before leaving a message, and before hanging up without one; in ticks.
+const LONGEST_WAIT: u32 = 800;
+const LONGEST_SILENCE: u32 = 2_000;
 
 /// A tone this close to the end says little about what follows it, in ticks.
 const AT_ONCE: u32 = 120;

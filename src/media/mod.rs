@@ -11,6 +11,7 @@
 //! nobody wants is let go after one look-up.
 
 mod activity;
+mod closing;
 mod ear;
 mod exact;
 mod judge;
@@ -22,7 +23,7 @@ mod streams;
 mod tone;
 mod turns;
 
-pub use crate::event::heard::{Heard, Interval, Message, Reason, Verdict};
+pub use crate::event::heard::{Ended, Heard, Interval, Message, Reason, Verdict};
 pub use ear::{Ear, Params};
 pub use placement::{Place, Placement};
 pub use side::Direction;

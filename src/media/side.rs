@@ -7,7 +7,7 @@ use super::activity::{Activity, Run};
 use super::placement::{Place, Placement};
 use super::shelf::{Left, Shelf};
 use super::sound::{MAX_STRETCH, SILENT, Sound};
-use super::tone::{Tone, Tones, is_digit};
+use super::tone::{Tone, Tones, key};
 use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::g711;
@@ -32,8 +32,8 @@ pub struct Side {
     hearing: Hearing,
     /// Packets of a codec that can't be read.
     unreadable: u32,
-    /// Ticks at which digits came as events, and the timestamp of the last of them.
-    events: Vec<u32>,
+    /// Digits that came as events, and the timestamp of the last of them.
+    events: Vec<Digit>,
     event: Option<u32>,
 }
 
@@ -51,8 +51,8 @@ pub struct Told {
     pub speech: Vec<Run>,
     /// Tones, in order.
     pub tones: Vec<Tone>,
-    /// Ticks at which a digit began, by event or by tone.
-    pub digits: Vec<u32>,
+    /// Digits, by event or by tone, in order.
+    pub digits: Vec<Digit>,
     /// Packets received, that can't be read, and that never came.
     pub received: u32,
     /// Packets whose codec can't be read.
@@ -60,6 +60,19 @@ pub struct Told {
     /// Packets that never came, by their sequence numbers.
     pub lost: u32,
 }
+
+/// A key the caller pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digit {
+    /// When it began.
+    pub tick: u32,
+    /// Which, by its event (RFC 4733 3.2): 0 to 9, 10 is `*`, 11 is `#`, then A to D.
+    pub key: u8,
+}
+
+/// The keys that aren't figures.
+pub const STAR: u8 = 10;
+pub const POUND: u8 = 11;
 
 impl Side {
     /// Nothing heard yet.
@@ -88,7 +101,7 @@ impl Side {
                 self.decode(tick, packet.payload, |byte| decoder.decode_low(byte));
                 self.decoder = Some(decoder);
             }
-            Codec::TelephoneEvent => self.event(tick, packet.timestamp),
+            Codec::TelephoneEvent => self.event(tick, packet),
             Codec::ComfortNoise => {}
             Codec::Other => self.unreadable = self.unreadable.saturating_add(1),
         }
@@ -100,8 +113,10 @@ impl Side {
         self.shelf.clone().clear(&mut |left| hearing.take(left));
         let tones = hearing.tones.all();
         let mut digits = self.events.clone();
-        digits.extend(tones.iter().filter(|tone| is_digit(tone.pitch)).map(|tone| tone.run.start));
-        digits.sort_unstable();
+        digits.extend(
+            tones.iter().filter_map(|tone| Some(Digit { tick: tone.run.start, key: key(tone.pitch)? })),
+        );
+        digits.sort_unstable_by_key(|digit| digit.tick);
         Told {
             speech: without(hearing.activity.runs(), &tones),
             tones,
@@ -135,12 +150,13 @@ impl Side {
         }
     }
 
-    /// A digit is a timestamp (RFC 4733 2.2.2), however many packets tell of it.
-    fn event(&mut self, tick: u32, timestamp: u32) {
-        if self.event != Some(timestamp) && self.events.len() < limits::KEYS_PRESSED {
-            self.events.push(tick);
+    /// A digit is a timestamp (RFC 4733 2.2.2), however many packets tell of it. Other events are none.
+    fn event(&mut self, tick: u32, packet: &RtpPacket<'_>) {
+        let Some(key) = packet.payload.first().copied().filter(|key| *key <= LAST_KEY) else { return };
+        if self.event != Some(packet.timestamp) && self.events.len() < limits::KEYS_PRESSED {
+            self.events.push(Digit { tick, key });
         }
-        self.event = Some(timestamp);
+        self.event = Some(packet.timestamp);
     }
 }
 
@@ -187,6 +203,9 @@ fn tick_of(origin: Timestamp, at: Timestamp) -> Option<u32> {
 
 /// The unit of time here.
 pub const TICK: Span = Span::from_millis(10);
+
+/// The last event that is a key.
+const LAST_KEY: u8 = 15;
 
 const SAMPLES_A_TICK: usize = 80;
 const TICKS_A_STRETCH: u32 = 2;

@@ -112,14 +112,17 @@ impl Chain {
 
     /// A digit (Q.23), or a pair that a network says something with.
     fn is_call_progress(&self) -> bool {
-        is_digit(self.pitch) || PROGRESS.iter().any(|&(low, high)| self.pitch.same(Pitch { low, high }))
+        key(self.pitch).is_some() || PROGRESS.iter().any(|&(low, high)| self.pitch.same(Pitch { low, high }))
     }
 }
 
-/// Whether a pitch is a DTMF digit's, within 2 %.
-pub fn is_digit(pitch: Pitch) -> bool {
-    let one_of = |hz: u16, all: [u16; 4]| all.iter().any(|&f| u32::from(hz.abs_diff(f)) * 50 <= u32::from(f));
-    one_of(pitch.low, [697, 770, 852, 941]) && one_of(pitch.high, [1_209, 1_336, 1_477, 1_633])
+/// The key whose DTMF pair (Q.23) a pitch is within 2 %, by its event (RFC 4733 3.2).
+pub fn key(pitch: Pitch) -> Option<u8> {
+    let place =
+        |hz: u16, all: [u16; 4]| all.iter().position(|&f| u32::from(hz.abs_diff(f)) * 50 <= u32::from(f));
+    let row = place(pitch.low, [697, 770, 852, 941])?;
+    let column = place(pitch.high, [1_209, 1_336, 1_477, 1_633])?;
+    KEYS.get(row)?.get(column).copied()
 }
 
 /// Joins tones into chains.
@@ -149,6 +152,9 @@ pub fn chains(tones: &[Tone]) -> Vec<Chain> {
 fn reach(last: Option<Pitch>, next: Pitch) -> u32 {
     if last.is_some_and(|pitch| pitch.same(next)) { BROKEN } else { IN_A_ROW }
 }
+
+/// The keys of a pad, row by row.
+const KEYS: [[u8; 4]; 4] = [[1, 2, 3, 12], [4, 5, 6, 13], [7, 8, 9, 14], [10, 0, 11, 15]];
 
 /// Pairs that say busy, ringing or dial.
 const PROGRESS: [(u16, u16); 5] = [(480, 620), (440, 480), (350, 440), (400, 450), (400, 425)];
@@ -219,8 +225,9 @@ mod tests {
         for (low, high) in [(770, 1_336), (440, 480), (480, 620), (941, 1_477)] {
             assert_eq!(beeps(&[(30, Some(Pitch { low, high })), (50, None)]), 0, "{low}+{high}");
         }
-        assert!(is_digit(Pitch { low: 700, high: 1_215 }));
-        assert!(!is_digit(SINGLE));
+        assert_eq!(key(Pitch { low: 700, high: 1_215 }), Some(1));
+        assert_eq!(key(Pitch { low: 941, high: 1_477 }), Some(11));
+        assert_eq!(key(SINGLE), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use ringback::media::{Direction, Ear, Heard, Interval, Params};
+use ringback::media::{Direction, Ear, Ended, Heard, Interval, Params};
 use ringback::source::{Capture, PacketSource};
 use ringback::time::Timestamp;
 use ringback::wire::frame;
@@ -47,7 +47,9 @@ struct Leg {
     pbx: Option<SocketAddr>,
     codecs: BTreeMap<u8, Codec>,
     answered: Option<Timestamp>,
-    ended: Option<Timestamp>,
+    ended: Option<Ended>,
+    /// Where the INVITE came from.
+    calls_from: Option<SocketAddr>,
     last: Timestamp,
     datagrams: Vec<(Timestamp, SocketAddr, Vec<u8>)>,
 }
@@ -73,19 +75,21 @@ impl Leg {
     }
 
     fn take(&mut self, at: Timestamp, src: SocketAddr, dst: SocketAddr, payload: &[u8]) {
-        let _ = src;
         self.last = at;
         match payload.first() {
-            Some(byte) if byte.is_ascii_alphabetic() => self.message(at, &String::from_utf8_lossy(payload)),
+            Some(byte) if byte.is_ascii_alphabetic() => {
+                self.message(at, src, &String::from_utf8_lossy(payload))
+            }
             Some(_) => self.datagrams.push((at, dst, payload.to_vec())),
             None => {}
         }
     }
 
-    fn message(&mut self, at: Timestamp, text: &str) {
+    fn message(&mut self, at: Timestamp, src: SocketAddr, text: &str) {
         let id = header(text, "call-id").unwrap_or_default();
         if self.call_id.is_empty() && text.starts_with("INVITE ") {
             self.call_id = id.to_string();
+            self.calls_from = Some(src);
         }
         if self.call_id.is_empty() || id != self.call_id {
             return;
@@ -99,7 +103,7 @@ impl Leg {
         } else if text.starts_with("SIP/2.0 18") && self.pbx.is_none() {
             self.pbx = self.sdp(text);
         } else if text.starts_with("BYE ") && self.ended.is_none() {
-            self.ended = Some(at);
+            self.ended = Some(Ended { at, by_pbx: self.calls_from != Some(src) });
         }
     }
 
@@ -131,7 +135,8 @@ impl Leg {
                     ear.hear(from, codec.unwrap_or(Codec::of_static(packet.kind)), *at, &packet);
                 }
             }
-            heard = Some(ear.judge(self.answered.unwrap_or(self.last), self.ended.unwrap_or(self.last)));
+            let ended = self.ended.unwrap_or(Ended { at: self.last, by_pbx: false });
+            heard = Some(ear.judge(self.answered.unwrap_or(self.last), ended));
         }
         heard.map_or(Value::Null, |heard| shown(path, &heard))
     }

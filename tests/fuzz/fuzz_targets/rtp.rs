@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringback::media::{Direction, Ear, Params};
+use ringback::media::{Direction, Ear, Ended, Params};
 use ringback::time::{Span, Timestamp};
 use ringback::wire::rtp::{Codec, RtpPacket};
 
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         ear.hear(from, codec(side, packet.kind), at, &packet);
     }
     let ended = at + Span::from_secs(1);
-    let heard = ear.judge(start, ended);
+    let heard = ear.judge(start, Ended { at: ended, by_pbx: data.len() % 2 == 1 });
     let lasted = ended.since(start).as_millis();
     assert!(heard.message.is_none_or(|message| i64::from(message.start_ms) <= lasted));
 });
