@@ -1,8 +1,8 @@
 //! Whether what the PBX's side says after a tone is a recorder's goodbye, or may be a person's answer.
 //!
-//! Both come after a pause. A recorder is believed only with what people don't do: it speaks because the caller
-//! pressed `#`, or after a silence of a recorder's length, and then hangs up on a caller who says nothing more. A
-//! greeting is longer than most people's first words. All else is unsure, or plainly speech.
+//! Both come after a pause, and either may hang up then. A recorder is believed only with what people don't do: it
+//! speaks because the caller pressed `#` and nothing else, to a caller who says nothing more, and then hangs up or
+//! is answered with keys. A goodbye after a silence is unsure, for people think before they answer.
 
 use super::activity::Run;
 use super::side::{Digit, POUND};
@@ -11,8 +11,6 @@ use super::side::{Digit, POUND};
 pub struct Closing<'a> {
     /// The tone that may have begun a recording.
     pub tone: Run,
-    /// For how long the PBX's side had spoken before it.
-    pub greeted: u32,
     /// What the PBX's side sounded after it, in any order.
     pub sounds: &'a [Run],
     /// What the caller said.
@@ -47,13 +45,11 @@ impl Closing<'_> {
         let pressed = self.pressed();
         let by_key =
             pressed.is_some_and(|digit| digit.key == POUND && self.is_answered_at_once(digit, first));
-        let by_silence = pressed.is_none() && waited >= GIVES_UP && self.greeted >= A_GREETING;
         let dialled = pressed.is_some_and(|digit| digit.tick <= first);
         match () {
             () if said < SOME_WORDS || after > A_WORD => Sign::Speech,
             () if after > 0 => Sign::Unsure,
             () if by_key && (self.hangs_up() || self.is_menu(first)) => Sign::Goodbye,
-            () if by_silence && self.hangs_up() && self.is_one_prompt(first) => Sign::Goodbye,
             () if waited >= A_THOUGHT || dialled => Sign::Unsure,
             () => Sign::Speech,
         }
@@ -82,12 +78,6 @@ impl Closing<'_> {
         let last = self.sounds.iter().map(|run| run.end).max().unwrap_or(0);
         self.by_pbx && self.end.saturating_sub(last) <= HANGS_UP
     }
-
-    /// Whether the sounds are one short prompt.
-    fn is_one_prompt(&self, first: u32) -> bool {
-        let last = self.sounds.iter().map(|run| run.end).max().unwrap_or(0);
-        last.saturating_sub(first) <= A_PROMPT
-    }
 }
 
 /// In ticks: what is a word, and some words.
@@ -97,14 +87,7 @@ const SOME_WORDS: u32 = 150;
 /// So long a person may think, or be asked to look something up, in ticks.
 const A_THOUGHT: u32 = 250;
 
-/// A recorder waits at least so long in silence before it gives up, in ticks.
-const GIVES_UP: u32 = 350;
-
-/// What is shorter is how people answer, in ticks.
-const A_GREETING: u32 = 250;
-
-/// A recorder says its goodbye within so long, and then hangs up within so long; in ticks.
-const A_PROMPT: u32 = 500;
+/// A recorder hangs up within so long after its goodbye, in ticks.
 const HANGS_UP: u32 = 200;
 
 /// A key is answered within so long, and takes so long itself; in ticks.

@@ -103,7 +103,7 @@ impl Scene {
             () if self.owns_mailbox(beep.run.start) => Verdict::Unknown(Reason::Dialled),
             () if self.waits_long(beep.run.end) => Verdict::Unknown(Reason::Waited),
             () if spoke => Verdict::VoicemailMessage,
-            () if is_lossy(caller, 10) => Verdict::Unknown(Reason::Lossy),
+            () if is_lossy(caller, 20) => Verdict::Unknown(Reason::Lossy),
             () if doubtful => Verdict::Unknown(Reason::Undecided),
             () => Verdict::VoicemailHangup,
         }
@@ -152,10 +152,8 @@ impl Scene {
         if sounds.iter().map(|run| run.shared(after)).sum::<u32>() <= A_CLICK {
             return None;
         }
-        let greeted = before(&self.pbx, *chain).iter().map(|run| run.len()).sum();
         let closing = Closing {
             tone: chain.run,
-            greeted,
             sounds: &sounds,
             caller: &self.caller,
             digits: &self.digits,

@@ -28,6 +28,7 @@ from studio import Studio, encoded, mixed  # noqa: E402
 
 CASTS = {"tuning": scenes.TUNING, "tuning-too": scenes.TUNING_TOO, "held-out": scenes.HELD_OUT}
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9}
+KEYS = "0123456789*#"
 LOSSES = (0.0, 0.01, 0.05)
 ROLES = {"trunk_peers": [TRUNK.ip], "pbx_hosts": [PBX.ip], "phone_nets": [], "voicemail_hosts": [], "voicemail_pilots": []}
 RING_MS = 8000
@@ -47,6 +48,8 @@ def takes(cast, count):
 
 
 def accept(kind):
+    if kind in scenes.SAID_LATE:
+        return ["voicemail_message", "unknown"], "no"
     if kind in scenes.MESSAGE:
         return ["voicemail_message"], "audio"
     if kind in scenes.HANGUP:
@@ -113,7 +116,7 @@ def voice(line, track, end, under, codec, kind, vad=False, digits=()):
             digit, begun = pressed[n], n
         if digit is not None:
             ending = n - begun >= 6
-            event = struct.pack("!BBH", int(digit), ending << 7 | 10, (n - begun + 1) * 160)
+            event = struct.pack("!BBH", KEYS.index(digit), ending << 7 | 10, (n - begun + 1) * 160)
             line.send(n, event, 101, int(n == begun), begun)
             digit = None if n - begun >= 8 else digit
         elif not (vad and quiet[n]):

@@ -20,7 +20,7 @@ class Scene:
     #: noise of either side, dBFS
     pbx_noise: float = None
     caller_noise: float = None
-    #: (second, digit) sent as telephone-events by the caller
+    #: (second, key) sent as telephone-events by the caller
     digits: list = field(default_factory=list)
     hangs_up: str = "caller"
 
@@ -162,6 +162,14 @@ class Play:
         self.at = self.scene.pbx.put(self.at, samples, speech=False)
         return self
 
+    def press(self, keys, low=0.25, high=0.7):
+        for key in keys:
+            self.scene.digits.append((self.wait(low, high).at, key))
+        return self
+
+    def one_of(self, *words):
+        return self.rng.choice(words)
+
     def speed(self):
         return self.rng.choice((150, 165, 180))
 
@@ -246,6 +254,17 @@ def message_and_thanks(p):
     return p.greet().record().wait(0.2, 1.5).message().wait(3.5, 6).pbx("Thank you. Goodbye.", p.voice).over(by="pbx")
 
 
+def message_and_pound(p):
+    p.greet().record().wait(0.2, 1.5).message().press("#", 0.3, 1.2).wait(0.3, 1.0)
+    p.pbx("Message recorded. To send it, press one. To record it again, press two.", p.voice).press("1", 0.4, 1.5)
+    return p.wait(0.3, 0.8).pbx("Your message was sent. Goodbye.", p.voice).over(by=p.one_of("pbx", "caller"))
+
+
+def message_and_pound_and_goodbye(p):
+    p.greet().record().wait(0.2, 1.5).message().press("#", 0.3, 1.2).wait(0.3, 1.0)
+    return p.pbx("Thank you.", p.voice).over(by="pbx")
+
+
 def message_after_a_pause(p):
     return p.greet().record().wait(2.5, 4.5).message().wait(1.5, 2.5).message().over()
 
@@ -266,6 +285,63 @@ def hangup_in_the_greeting(p):
 
 
 # ------------------------------------------------------------ people
+def asks(p, most=2):
+    """The caller asks for at least a second and a half."""
+    for n in range(p.rng.randint(1, most)):
+        p.wait(0.3, 1.2).caller(p.one_of(*ASKS[:2], "Hello, is the doctor in today? My tooth hurts a lot."))
+    return p
+
+
+def farewell(p):
+    """The caller's last word, if there is one; nobody hangs up on a caller who is still to say something."""
+    if p.rng.random() < 0.3:
+        return p.over(0.1, 2.0)
+    return p.wait(0.2, 0.8).caller(p.one_of("Bye.", "Okay.", "Thanks.", *WORDS)).over(0.1, 2.0, by=p.one_of("caller", "pbx"))
+
+
+def signal(p):
+    """A notice of recording, a hold beep, a speakerphone's."""
+    parts, seconds = p.one_of([1400], [1000], [440], [950], [425], [440, 880]), p.one_of(0.2, 0.3, 0.5)
+    return p.wait(0.1, 1.2).sound(tone(parts, seconds, p.rng.uniform(-24, -15)))
+
+
+def thinks_after_a_beep(p):
+    signal(p.pbx(p.one_of(*OPENINGS, "Thank you for calling Oak Dental. This call may be recorded.")))
+    for n in range(p.rng.choice((1, 1, 1, 2))):
+        asks(p).wait(1, 10).pbx(p.one_of(*REPLIES, *WORDS))
+    return farewell(p)
+
+
+def thinks_twice_with_two_beeps(p):
+    for n in range(2):
+        asks(signal(p.pbx(p.one_of(*OPENINGS, "One moment.")))).wait(0.5, 10).pbx(p.one_of(*REPLIES, *WORDS)).wait(0.2, 4)
+    return farewell(p)
+
+
+def back_from_hold(p):
+    if p.rng.random() < 0.5:
+        p.pbx(p.one_of(*OPENINGS)).wait(0.2, 0.6).caller(p.one_of(*HELLO, *ASKS[:2])).wait(0.2, 0.6)
+    signal(p.pbx(p.one_of("Hold please.", "One moment, I will put you on hold and see whether somebody can help you.")))
+    p.wait(2, 12)
+    if p.rng.random() < 0.6:
+        p.caller("Hello? Are you still there? I am waiting for quite a while now.").wait(0.3, 6)
+    return farewell(p.pbx(p.one_of("Yes, sorry. What can I do for you?", "Here I am.", *REPLIES)))
+
+
+def keys_after_a_beep(p):
+    asks(signal(p.pbx(p.one_of(*OPENINGS, "Oak Dental, this call is recorded.")))).wait(0.2, 1)
+    p.press(p.one_of("123", "4711", "5", "20#", "9")).wait(0.3, 4)
+    return farewell(p.pbx(p.one_of("Your balance is forty dollars. You owe nothing more until March.", *REPLIES)))
+
+
+def owner_records_a_greeting(p):
+    p.pbx("Welcome to the voice mail. Please enter your pin.", p.voice).press(p.one_of("1234", "4711#", "90210")).wait(0.3, 1)
+    p.pbx("Record your greeting after the tone.", p.voice).record().wait(0.3, 1).caller("Hi, you have reached Tom Baker. I am not here right now.")
+    if p.rng.random() < 0.7:
+        p.press(p.one_of("#", "1"), 0.5, 1).wait(0.5, 1).pbx("Your greeting has been saved.", p.voice)
+    return p.over()
+
+
 def turns(p):
     return p.talk(p.rng.randint(3, 5)).over()
 
@@ -393,6 +469,11 @@ def both_at_once(p):
     return p.over()
 
 
+def thinks_and_hangs_up(p):
+    asks(signal(p.pbx(p.one_of(*OPENINGS)))).wait(1, 10).pbx(p.one_of(*REPLIES))
+    return p.over(0.1, 2, by="pbx")
+
+
 def callee_hangs_up_to_a_busy_tone(p):
     p.talk(p.rng.randint(1, 3)).wait(0.3, 0.6)
     parts, on = p.rng.choice((([480, 620], 0.5), ([425], 0.48), ([400], 0.4)))
@@ -400,13 +481,17 @@ def callee_hangs_up_to_a_busy_tone(p):
 
 
 MESSAGE = (message, message_with_hello, message_over_the_tone, message_on_a_noisy_line, message_to_a_mute_recorder,
-           message_after_ringing_on, message_after_a_menu, message_after_a_bare_tone, message_and_thanks, message_after_a_pause)
+           message_after_ringing_on, message_after_a_menu, message_after_a_bare_tone, message_and_thanks, message_and_pound, message_and_pound_and_goodbye,
+           message_after_a_pause)
+#: among the messages; a goodbye after a silence could be the answer of a person who thought
+SAID_LATE = (message_and_thanks,)
 HANGUP = (hangup_after_the_tone, hangup_after_a_word)
 UNDECIDABLE = (hangup_in_the_greeting,)
 ANSWERED = (turns, short_exchange, callee_tells, callee_tells_the_silent, caller_tells, caller_tells_one_who_listens, hold_music,
             music_then_a_listener, menu_then_a_person, ringing_on_then_a_person, call_waiting, call_waiting_while_one_tells,
             notice_of_recording, announcement_with_a_beep, kitchen_beep, beep_before_the_last_word, one_word_answers, noisy_line,
-            both_at_once, callee_hangs_up_to_a_busy_tone)
+            both_at_once, callee_hangs_up_to_a_busy_tone, thinks_after_a_beep, thinks_and_hangs_up, thinks_twice_with_two_beeps,
+            back_from_hold, keys_after_a_beep, owner_records_a_greeting)
 
 
 def noises(scene, seed):
