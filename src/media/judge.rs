@@ -325,7 +325,7 @@ const SURE_TWO_WAY_MS: u32 = 5_000;
 const LONG_GREETING_MS: u32 = 3_000;
 
 /// In ticks: what is a click, a word, a sentence, some words.
-const A_CLICK: u32 = 30;
+const A_CLICK: u32 = 10;
 const A_WORD: u32 = 50;
 const SOME_WORDS: u32 = 150;
 const A_SENTENCE: u32 = 100;

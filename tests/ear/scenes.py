@@ -336,7 +336,8 @@ def keys_after_a_beep(p):
 
 def owner_records_a_greeting(p):
     p.pbx("Welcome to the voice mail. Please enter your pin.", p.voice).press(p.one_of("1234", "4711#", "90210")).wait(0.3, 1)
-    p.pbx("Record your greeting after the tone.", p.voice).record().wait(0.3, 1).caller("Hi, you have reached Tom Baker. I am not here right now.")
+    p.pbx("Record your greeting after the tone.", p.voice).record().wait(0.3, 1)
+    p.caller("Hi, you have reached Tom Baker. I am not here right now.")
     if p.rng.random() < 0.7:
         p.press(p.one_of("#", "1"), 0.5, 1).wait(0.5, 1).pbx("Your greeting has been saved.", p.voice)
     return p.over()
@@ -469,6 +470,18 @@ def both_at_once(p):
     return p.over()
 
 
+def listens_after_a_beep(p):
+    """Who answered says a word or two while the caller tells."""
+    signal(p.pbx(p.one_of(*OPENINGS, "Thank you for calling Oak Dental. This call may be recorded."))).wait(0.3, 1.2)
+    story = p.one_of(*STORY).split(". ")[: p.rng.randint(2, 4)]
+    heard = p.rng.randrange(len(story) - 1)
+    for n, sentence in enumerate(story):
+        p.caller(sentence).wait(0.2, 0.5)
+        if n == heard or p.rng.random() < 0.2:
+            p.pbx(p.one_of(*WORDS)).wait(0.1, 0.4)
+    return farewell(p)
+
+
 def thinks_and_hangs_up(p):
     asks(signal(p.pbx(p.one_of(*OPENINGS)))).wait(1, 10).pbx(p.one_of(*REPLIES))
     return p.over(0.1, 2, by="pbx")
@@ -481,8 +494,8 @@ def callee_hangs_up_to_a_busy_tone(p):
 
 
 MESSAGE = (message, message_with_hello, message_over_the_tone, message_on_a_noisy_line, message_to_a_mute_recorder,
-           message_after_ringing_on, message_after_a_menu, message_after_a_bare_tone, message_and_thanks, message_and_pound, message_and_pound_and_goodbye,
-           message_after_a_pause)
+           message_after_ringing_on, message_after_a_menu, message_after_a_bare_tone, message_and_thanks, message_and_pound,
+           message_and_pound_and_goodbye, message_after_a_pause)
 #: among the messages; a goodbye after a silence could be the answer of a person who thought
 SAID_LATE = (message_and_thanks,)
 HANGUP = (hangup_after_the_tone, hangup_after_a_word)
@@ -490,8 +503,8 @@ UNDECIDABLE = (hangup_in_the_greeting,)
 ANSWERED = (turns, short_exchange, callee_tells, callee_tells_the_silent, caller_tells, caller_tells_one_who_listens, hold_music,
             music_then_a_listener, menu_then_a_person, ringing_on_then_a_person, call_waiting, call_waiting_while_one_tells,
             notice_of_recording, announcement_with_a_beep, kitchen_beep, beep_before_the_last_word, one_word_answers, noisy_line,
-            both_at_once, callee_hangs_up_to_a_busy_tone, thinks_after_a_beep, thinks_and_hangs_up, thinks_twice_with_two_beeps,
-            back_from_hold, keys_after_a_beep, owner_records_a_greeting)
+            both_at_once, callee_hangs_up_to_a_busy_tone, thinks_after_a_beep, listens_after_a_beep, thinks_and_hangs_up,
+            thinks_twice_with_two_beeps, back_from_hold, keys_after_a_beep, owner_records_a_greeting)
 
 
 def noises(scene, seed):

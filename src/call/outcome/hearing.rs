@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a recorder and a message | anything, but a mailbox dialled into | `voicemail_message` |
 //! | a recorder, no message | anything but a mailbox | `voicemail_hangup` |
+//! | a recorder, and digits in INFO before its tone | answered | `unknown`: whose mailbox it is may call |
 //! | turns taken for 5 s | answered, or missed by their timing | `answered`, by a human |
 //! | turns taken | voicemail for sure, or missed and less than 5 s | `unknown`: they contradict |
 //! | a fax | anything | `fax` |
@@ -24,8 +25,9 @@ use crate::wire::packet::FrameRef;
 pub fn heed(said: Judgement, case: &Case<'_>, caller: &Hop, heard: &Heard, settings: &Judge) -> Judgement {
     let frame = caller.answered.map_or(caller.opened.frame, |seen| seen.frame);
     let certain = is_voicemail_for_sure(case, caller);
-    let dialled = heard.dtmf_before_tone > 0 || dialled_before_tone(case, caller, heard);
-    Told { said, frame, certain, dialled }.against(heard, settings)
+    let informed = dialled_before_tone(case, caller, heard);
+    let dialled = heard.dtmf_before_tone > 0 || informed;
+    Told { said, frame, certain, dialled, informed }.against(heard, settings)
 }
 
 /// What the legs said, and in which frame the answer came.
@@ -35,6 +37,8 @@ struct Told {
     certain: bool,
     /// The caller sent keypad digits before the tone.
     dialled: bool,
+    /// They came in INFO, which tells no more than that.
+    informed: bool,
 }
 
 impl Told {
@@ -42,8 +46,10 @@ impl Told {
         match heard.verdict {
             _ if heard.fax => self.instead(Outcome::Fax, "ear.fax"),
             Verdict::VoicemailMessage if self.is_mailbox() && self.dialled => self.said,
+            Verdict::VoicemailMessage if self.may_be_owner() => self.unknown("ear.dialled"),
             Verdict::VoicemailMessage => self.voicemail(heard.message, "ear.message"),
             _ if self.is_mailbox() => self.said,
+            Verdict::VoicemailHangup if self.may_be_owner() => self.unknown("ear.dialled"),
             Verdict::VoicemailHangup => self.voicemail(None, "ear.no_message"),
             Verdict::Conversation => self.conversation(heard),
             Verdict::Unknown(_) if self.said.outcome == Outcome::Voicemail => self.deposit(heard, settings),
@@ -56,6 +62,11 @@ impl Told {
 
     fn is_mailbox(&self) -> bool {
         self.said.outcome == Outcome::MailboxRetrieval
+    }
+
+    /// Whether digits that nobody counted came before the tone, and nothing but the ear tells of a voicemail.
+    fn may_be_owner(&self) -> bool {
+        self.informed && self.says_answered()
     }
 
     fn says_answered(&self) -> bool {
@@ -125,7 +136,8 @@ fn dialled_before_tone(case: &Case<'_>, caller: &Hop, heard: &Heard) -> bool {
 
 /// Whether it may have been a recorder: a greeting, and nothing after the caller's words.
 fn is_like_recorder(heard: &Heard) -> bool {
-    heard.verdict == Verdict::Unknown(Reason::NoTone) && heard.two_way_ms < A_TURN_MS
+    let silent = matches!(heard.verdict, Verdict::Unknown(Reason::NoTone | Reason::Waited));
+    silent && heard.two_way_ms < A_TURN_MS
 }
 
 fn left(message: Message) -> VoicemailMessage {
@@ -165,7 +177,7 @@ mod tests {
     fn judged(outcome: Outcome, certain: bool, heard: &Heard) -> Judgement {
         let said = Judgement::new(outcome, Some(AnsweredBy::Unknown), Confidence::Medium);
         let dialled = heard.dtmf_before_tone > 0;
-        let told = Told { said, frame: FrameRef::default(), certain, dialled };
+        let told = Told { said, frame: FrameRef::default(), certain, dialled, informed: dialled };
         told.against(heard, &Settings::default().pbx.judge)
     }
 
@@ -183,6 +195,8 @@ mod tests {
     fn who_dials_digits_before_the_tone_owns_the_mailbox() {
         let dialled = Heard { dtmf_before_tone: 4, ..heard(Verdict::VoicemailMessage) };
         assert_eq!(judged(MailboxRetrieval, true, &dialled).outcome, MailboxRetrieval);
+        assert_eq!(judged(Answered, false, &dialled).outcome, Unknown);
+        assert_eq!(judged(Voicemail, true, &dialled).outcome, Outcome::VoicemailMessage);
     }
 
     #[test]
