@@ -173,6 +173,27 @@ def embedded_hangup(s):
     s.expect(call, "voicemail_hangup", True, called=MAIN, answered_by="voicemail")
 
 
+@scenario("embedded-voicemail-media-moves", DIGITAL)
+def embedded_moves(s):
+    """The PBX moves its media to its voicemail card by re-INVITE while the greeting plays
+
+    From then on both sides are heard at another address than the first offer and answer named; the caller's
+    words are all sent to the new one.
+
+    Verdict: `voicemail_message`, missed; not `voicemail_hangup`, for the caller is heard.
+    """
+    call, at = trunk_only(s, "+13125550212", ALAW, rang=9_000)
+    caller, machine, begins, ends = deposit(2_600, tone(1000, 300), 2_800, after=500)
+    moves = 1_000
+    parts = [samples[part] for samples in (caller, machine) for part in (slice(audio.count(moves)), slice(audio.count(moves), None))]
+    heard(s, at, call, parts[0], parts[2], 8)
+    call.media = {PBX: ("192.168.10.7", 16_400)}
+    call.offer_again(at + moves - 60, by_a=False)
+    heard(s, at + moves, call, parts[1], parts[3], 8)
+    call.bye(at + len(caller) * 1000 // audio.RATE)
+    s.expect(call, "voicemail_message", True, called=MAIN, answered_by="voicemail", message=[begins + 45, ends + 45])
+
+
 @scenario("embedded-answered-by-person", DIGITAL)
 def embedded_person(s):
     """Digital sets, trunk only: the same signalling, but somebody answers and both talk in turns

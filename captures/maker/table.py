@@ -36,7 +36,7 @@ S25 Diversion to the pilot, hang-up in the greeting: diversion-to-pilot-hangup
 S26 two Diversions: two-diversions b2bua-hunt-to-pilot
 S27 History-Info of Aura, escaped Reason: aura-covers-to-messaging aura-covers-unconfigured history-info-without-diversion
 S28 target and cause in the Request-URI: target-and-cause pilot-with-target-cause
-S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voicemail-message-alaw embedded-voicemail-hangup embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail digital-set-answers-beside-phones elsewhere-but-voicemail-answers
+S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voicemail-message-alaw embedded-voicemail-hangup embedded-voicemail-media-moves embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail digital-set-answers-beside-phones elsewhere-but-voicemail-answers
 S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail-in-early-media ringback-in-early-media-then-person lab-early-media-cancel
 S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered voicemail-then-operator
 S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail ivr-then-mobile-unanswered

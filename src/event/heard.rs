@@ -69,7 +69,8 @@ pub enum Reason {
     NoTone,
     /// A tone after which the PBX's side spoke again.
     SpokeAfterTone,
-    /// A tone, and after a pause the PBX's side spoke: a recorder that closes a message, or a person who thought.
+    /// A tone, and after a pause the PBX's side spoke: a recorder that closes a message, or a person who thought. Or
+    /// it made a sound too short to be told from noise.
     SpokeLate,
     /// A tone, and then for long nobody spoke: a recorder, or a caller on hold.
     Waited,

@@ -84,7 +84,9 @@ impl Scene {
         }
         match beep {
             Ok(beep) => self.recorded(params, caller, beep),
-            Err(Reason::SpokeLate) => Verdict::Unknown(Reason::SpokeLate),
+            Err(Reason::SpokeLate) if self.turns.replies < SURE_REPLIES => {
+                Verdict::Unknown(Reason::SpokeLate)
+            }
             Err(_) if self.turns.replies >= 2 => Verdict::Conversation,
             Err(reason) => Verdict::Unknown(reason),
         }
@@ -149,8 +151,10 @@ impl Scene {
         let toned = self.chains.iter().map(|chain| chain.run).filter(|run| run.start > chain.run.end);
         let spoken = self.pbx.iter().filter(|run| run.end > after.start).copied();
         let sounds: Vec<Run> = toned.chain(spoken).collect();
-        if sounds.iter().map(|run| run.shared(after)).sum::<u32>() <= A_CLICK {
-            return None;
+        match sounds.iter().map(|run| run.shared(after)).sum::<u32>() {
+            ..=A_CLICK => return None,
+            ..=A_GRUNT => return Some(Reason::SpokeLate),
+            _ => {}
         }
         let closing = Closing {
             tone: chain.run,
@@ -324,8 +328,9 @@ const SURE_TWO_WAY_MS: u32 = 5_000;
 /// What sounds without a pause for the caller for so long may be a greeting.
 const LONG_GREETING_MS: u32 = 3_000;
 
-/// In ticks: what is a click, a word, a sentence, some words.
+/// In ticks: what is a click, a grunt (or what loss makes of silence), a word, a sentence, some words.
 const A_CLICK: u32 = 10;
+const A_GRUNT: u32 = 30;
 const A_WORD: u32 = 50;
 const SOME_WORDS: u32 = 150;
 const A_SENTENCE: u32 = 100;
