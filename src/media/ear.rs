@@ -261,6 +261,13 @@ mod tests {
     }
 
     #[test]
+    fn one_word_after_the_tone_may_be_a_persons() {
+        let pbx = then(&[Pause(2_500), Speak(250), Pause(6_000)]);
+        let caller = [Pause(5_500), Speak(1_800), Pause(500), Speak(3_000), Pause(1_500)];
+        assert_eq!(heard(&pbx, &caller).verdict, Verdict::Unknown(Reason::SpokeLate));
+    }
+
+    #[test]
     fn a_last_word_of_the_callers_was_said_to_a_person() {
         let [pbx, mut caller] = answered_after(4_500);
         caller.pop();

@@ -151,10 +151,9 @@ impl Scene {
         let toned = self.chains.iter().map(|chain| chain.run).filter(|run| run.start > chain.run.end);
         let spoken = self.pbx.iter().filter(|run| run.end > after.start).copied();
         let sounds: Vec<Run> = toned.chain(spoken).collect();
-        match sounds.iter().map(|run| run.shared(after)).sum::<u32>() {
-            ..=A_CLICK => return None,
-            ..=A_GRUNT => return Some(Reason::SpokeLate),
-            _ => {}
+        let sounded = sounds.iter().map(|run| run.shared(after)).sum::<u32>();
+        if sounded <= A_GRUNT {
+            return (sounded > A_CLICK).then_some(Reason::SpokeLate);
         }
         let closing = Closing {
             tone: chain.run,
