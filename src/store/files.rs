@@ -112,6 +112,11 @@ impl Place {
         }
     }
 
+    /// Whether a store was opened here before: it has backups, or room was set aside beside it.
+    pub(super) fn was_used(&self) -> bool {
+        self.beside(RESERVE).exists() || !self.backups().is_empty()
+    }
+
     /// Gives that room up; false if none was kept.
     pub(super) fn give_up_room(&self) -> bool {
         fs::remove_file(self.beside(RESERVE)).is_ok()

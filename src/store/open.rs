@@ -4,6 +4,7 @@
 //! |---|---|
 //! | nothing | a new store |
 //! | nothing, but backups | as if damaged: somebody took the file away |
+//! | an empty file where a store was opened before | damage |
 //! | a store of this version | log folded in, a quick check |
 //! | an older one | a backup, then the steps to this version |
 //! | a newer one, another program's, no database and no key beside it | refused, untouched |
@@ -137,6 +138,9 @@ pub(super) fn sound(place: &Place, steps: &[&str]) -> Result<Connection, StoreEr
     if path.exists() {
         let log = fs::metadata(sqlite::log_of(path)).is_ok_and(|log| log.len() > 0);
         let was_ours = place.beside(".key").exists() || !place.backups().is_empty();
+        if place.was_used() && fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            return Err(StoreError::damaged("the file is empty"));
+        }
         let looked = check::file(path, log);
         if looked.is_err() && !was_ours {
             return Err(StoreError::Foreign { path: path.clone() });

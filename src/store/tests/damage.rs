@@ -155,6 +155,29 @@ fn a_store_that_was_taken_away_is_not_begun_as_if_new() {
 }
 
 #[test]
+fn a_store_that_was_emptied_is_not_begun_as_if_new() {
+    let room = Room::new();
+    written(&room, 2, 1);
+    let mut store = room.sound();
+    let stop = crate::store::OptOut::Out(caller(1));
+    store.commit(&[crate::store::Batch { opt_outs: vec![stop], ..Default::default() }]).expect("room");
+    crate::store::back_up(&room.place()).expect("a backup");
+    drop(store);
+    fs::write(room.path(), "").expect("a file");
+    let (mut store, damage) = damaged(&room);
+    assert_eq!(damage.what, "the file is empty");
+    assert!(store.load().expect("a state").opted_out.holds(&caller(1)));
+}
+
+#[test]
+fn an_empty_file_where_no_store_was_is_begun() {
+    let room = Room::new();
+    fs::create_dir_all(room.place().folder()).expect("a folder");
+    fs::write(room.path(), "").expect("a file");
+    assert!(matches!(room.open(), Opened::Sound(_)));
+}
+
+#[test]
 fn opt_outs_survive_damage() {
     let room = Room::new();
     written(&room, 2, 1);
