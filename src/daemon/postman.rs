@@ -30,6 +30,8 @@ struct Round {
     plan: Dialplan,
     /// Replies that the loop was told of, while the disk was too slow to say whether it has them.
     pending: BTreeSet<String>,
+    /// Inboxes that can't be read, of which that was told.
+    troubled: BTreeSet<PathBuf>,
 }
 
 impl Postman {
@@ -74,19 +76,24 @@ impl Round {
                 Err(error) => warn!("gateway {gateway}: {error}; no replies are read"),
             }
         }
-        Round { inboxes, plan, pending: BTreeSet::new() }
+        Round { inboxes, plan, pending: BTreeSet::new(), troubled: BTreeSet::new() }
     }
 
     fn walk(&mut self, store: &Path, asking: &Asking) {
-        let Round { inboxes, plan, pending } = self;
+        let Round { inboxes, plan, pending, troubled } = self;
         for inbox in inboxes {
             let names = match inbox.look() {
                 Ok(names) => names,
                 Err(error) => {
-                    warn!("inbox {}: {error}; tried again", inbox.folder().display());
+                    if troubled.insert(inbox.folder().to_owned()) {
+                        warn!("inbox {}: {error}; tried again each second", inbox.folder().display());
+                    }
                     continue;
                 }
             };
+            if troubled.remove(inbox.folder()) {
+                info!("inbox {}: it can be read again", inbox.folder().display());
+            }
             for name in names {
                 let letter = inbox.read(name, plan);
                 if !deliver(&letter, (store, pending), asking) {
@@ -181,7 +188,7 @@ mod tests {
     fn round(folder: &Path) -> Round {
         let inbox = Inbox::open("main", folder).expect("opens");
         let plan = Dialplan::new(&Numbers::default(), Some("US"));
-        Round { inboxes: vec![inbox], plan, pending: BTreeSet::new() }
+        Round { inboxes: vec![inbox], plan, pending: BTreeSet::new(), troubled: BTreeSet::new() }
     }
 
     #[test]
