@@ -180,7 +180,7 @@ def late_pickups(s):
         rung = s.phone(caller, PHONE_201, "201", **as_asterisk(s, f"201{n}")).ring(at + 30)
         late = 180 if n == 0 else 0
         replaces = (f"Replaces: {rung.call_id};to-tag={rung.tag};from-tag={rung.from_tag};early-only",)
-        pick = s.leg(PHONE_202, FREEPBX, "202", *(("*8201",) if n == 0 else ("201",)), headers=() if n == 0 else replaces)
+        pick = s.leg(PHONE_202, FREEPBX, "202", "*8201" if n == 0 else "201", headers=() if n == 0 else replaces)
         if n != 1:
             pick.invite(at + 9_000)
         pick.reply(at + 9_008, 100)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::call::hash::{Key, Keyer};
+use crate::call::hash::Keyer;
 use crate::call::held::Held;
 use crate::call::home::{Home, PHONES, REDIRECTED, REORDERED};
 use crate::call::identity;
@@ -391,16 +391,12 @@ impl Calls {
             }
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
-        let grown = tries || leg.ladder.held() != ladder;
-        if heard.refers() {
+        let asks = heard.refers() || heard.redirects();
+        let grown = asks || tries || leg.ladder.held() != ladder;
+        if asks {
             let invite = Invite::of(heard.message);
             let asked = self.reader(heard, &invite).asked();
-            self.tracked.offer_keys(at.call, asked.into_iter().flatten());
-        }
-        if heard.redirects() {
-            let invite = Invite::of(heard.message);
-            let sent_on: SmallVec<[Key; 4]> = self.reader(heard, &invite).sent_on().collect();
-            self.tracked.offer_keys(at.call, sent_on.into_iter());
+            self.tracked.offer_keys(at.call, asked.into_iter());
         }
         if at.leg == 0 && DESCRIBES.contains(&heard.message.method()) {
             let spots = Spot::all_of(&self.keyer, heard.message);
@@ -410,7 +406,7 @@ impl Calls {
         if heard.bears_on_answer() {
             self.listen(at.call);
         }
-        if grown || heard.refers() || heard.redirects() {
+        if grown {
             self.tracked.book(at.call);
         }
         self.settle(at.call, heard.datagram.at);
@@ -602,19 +598,15 @@ impl Calls {
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
-        let picked_up = if newly_answered { self.pickups.note(call, open) } else { SmallVec::new() };
         if open.picked_up.is_none() && open.answer_told {
             open.picked_up = self.pickups.of(open, now);
         }
-        for (call, serial) in picked_up {
-            self.look_for_pickup(call, serial, now);
-        }
-        let Some(open) = self.tracked.get_mut(call) else { return };
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
         }
         if newly_answered {
+            self.look_for_pickup(call, now);
             self.note_change(call);
             self.tell(call, now, CallPhase::Answered);
             self.tracked.compare(call, &self.office.pbx.roles);
@@ -624,12 +616,16 @@ impl Calls {
         }
     }
 
-    /// Whether a call that was answered a moment ago was picked up by who has just been answered.
-    fn look_for_pickup(&mut self, call: u32, serial: u64, now: Timestamp) {
-        let unexplained =
-            |open: &&mut OpenCall| open.serial == serial && open.closed.is_none() && open.picked_up.is_none();
-        if let Some(open) = self.tracked.get_mut(call).filter(unexplained) {
-            open.picked_up = self.pickups.of(open, now);
+    /// Looks whether a call that has just been answered picked up one that was answered a moment ago.
+    fn look_for_pickup(&mut self, call: u32, now: Timestamp) {
+        let Some(open) = self.tracked.get(call) else { return };
+        for (call, serial) in self.pickups.note(call, open) {
+            let unexplained = |open: &&mut OpenCall| {
+                open.serial == serial && open.closed.is_none() && open.picked_up.is_none()
+            };
+            if let Some(open) = self.tracked.get_mut(call).filter(unexplained) {
+                open.picked_up = self.pickups.of(open, now);
+            }
         }
     }
 

@@ -88,10 +88,6 @@ impl Tracked {
         if let Some(call) = only(found(traits.outgoing[1]).iter().copied().filter(just_left)) {
             return Home::Call { call, rule: REORDERED };
         }
-        let headless = |call: &u32| {
-            let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
-            rings && self.is_live(*call, now)
-        };
         if matches!(hop.role, Role::PhoneOut | Role::Voicemail) && !traits.relayed {
             let from_trunk =
                 |call: &u32| self.first_hop(*call).is_some_and(|first| first.role == Role::TrunkIn);
@@ -104,6 +100,10 @@ impl Tracked {
                 _ => return Home::Ambiguous(fitting),
             }
         }
+        let headless = |call: &u32| {
+            let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
+            rings && self.is_live(*call, now)
+        };
         match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
             Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail | Role::Unknown) => {
                 Home::Call { call, rule: PHONES }

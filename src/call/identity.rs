@@ -127,11 +127,6 @@ pub fn comparable(user: &[u8]) -> Option<Comparable> {
     Some(digits().skip(surplus).collect::<Comparable>()).filter(|digits| digits.len > 0)
 }
 
-/// Whether a user part, in lower case, is what a PBX shows in place of a caller who hides.
-pub fn names_nobody(user: &[u8]) -> bool {
-    NOBODY.contains(&user)
-}
-
 /// What two display names are compared by: trimmed, in lower case.
 pub fn comparable_name(name: &[u8]) -> Option<Comparable> {
     let name = name.trim_ascii().iter().map(u8::to_ascii_lowercase);
@@ -241,10 +236,6 @@ fn cut(text: &str) -> Box<str> {
         None => printable.into(),
     }
 }
-
-/// What PBXs show instead of a number.
-const NOBODY: [&[u8]; 7] =
-    [b"anonymous", b"unknown", b"restricted", b"private", b"unavailable", b"withheld", b"hidden"];
 
 /// Privacy values by which a caller asks not to be shown (RFC 3323 4.2, RFC 3325 9.3); `history` hides others.
 const HIDING: [&[u8]; 5] = [b"id", b"header", b"user", b"session", b"critical"];

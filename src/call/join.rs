@@ -23,10 +23,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use smallvec::SmallVec;
+
 use crate::call::diverted;
 use crate::call::hash::{Key, KeyMap, Keyer};
 use crate::call::identity::{self, Comparable};
-use crate::call::invite::Invite;
+use crate::call::invite::{Address, Invite};
 use crate::call::listening::{Spot, Spots};
 use crate::call::make::Make;
 use crate::call::progress::CALL_ID;
@@ -165,7 +167,7 @@ impl Reader<'_> {
         let called = target.and_then(|uri| identity::comparable(uri.user()));
         let keyed = |what: Option<Comparable>| what.map(|what| self.keyer.key(PARTY, &what));
         let told = caller.is_some_and(|caller| caller.iter().all(u8::is_ascii_digit));
-        let hidden = caller.is_none_or(|caller| identity::names_nobody(&caller));
+        let hidden = caller.is_none_or(|caller| self.make.is_nobody(&caller));
         let (caller, name, called) = (keyed(caller), keyed(name), keyed(called));
         let at = |place: Key, kind, what: Option<Key>| what.map(|what| place.with(kind, what));
         let ends = |place| Ends {
@@ -222,28 +224,23 @@ impl Reader<'_> {
         before.is_some_and(|before| self.place(before, src) != self.place(src, before))
     }
 
-    /// The keys of what a REFER within a dialog asks its receiver for: a call to the target, by the party the
-    /// REFER is for, or with the name of who sent it.
-    pub fn asked(&self) -> [Option<Key>; 2] {
+    /// The keys of what its receiver is asked for. A REFER within a dialog: a call to the target, by the party the REFER is
+    /// for, or with the name of who sent it. A redirection: a call to each Contact, by the same caller (RFC 3261 8.1.3.4).
+    pub fn asked(&self) -> SmallVec<[Key; 2]> {
         let Invite { message, from, to, .. } = *self.invite;
         let place = self.place(self.datagram.dst, self.datagram.src);
         let keyed = |user: &[u8]| identity::comparable(user).map(|user| self.keyer.key(PARTY, &user));
-        let target = message.header(HeaderName::ReferTo).map(|value| NameAddr::parse(value).uri());
-        let target = target.and_then(|uri| keyed(uri.user()));
-        [(REFERRED, to), (REFERRED_BY, from)].map(|(kind, who)| {
-            let who = keyed(who?.uri.user())?;
-            Some(place.with(kind, target?).with(kind, who))
-        })
-    }
-
-    /// The keys of what a redirection asks its receiver for: a call to each Contact, by the same caller (RFC 3261 8.1.3.4).
-    pub fn sent_on(&self) -> impl Iterator<Item = Key> {
-        let [place, _] = self.places();
-        let keyed = |user: &[u8]| identity::comparable(user).map(|user| self.keyer.key(PARTY, &user));
-        let who = self.invite.from.and_then(|from| keyed(from.uri.user()));
-        let contacts = self.invite.message.values(HeaderName::Contact).take(limits::DIVERSIONS);
-        let targets = contacts.filter_map(move |contact| keyed(NameAddr::parse(contact).uri().user()));
-        targets.filter_map(move |target| Some(place.with(REDIRECTED, target).with(REDIRECTED, who?)))
+        let to_call = |value: &[u8], kind, who: Option<Address<'_>>| {
+            let target = keyed(NameAddr::parse(value).uri().user())?;
+            Some(place.with(kind, target).with(kind, keyed(who?.uri.user())?))
+        };
+        if message.status().is_some() {
+            let contacts = message.values(HeaderName::Contact).take(limits::DIVERSIONS);
+            return contacts.filter_map(|contact| to_call(contact, REDIRECTED, from)).collect();
+        }
+        let target = message.header(HeaderName::ReferTo);
+        let asked = [(REFERRED, to), (REFERRED_BY, from)];
+        asked.into_iter().filter_map(|(kind, who)| to_call(target?, kind, who)).collect()
     }
 
     fn referrer(&self) -> Option<Key> {

@@ -122,8 +122,8 @@ pub struct Plan {
 }
 
 impl OpenCall {
-    /// The leg that decides: the caller's, and where that was redirected, the one it went on in. Where that is not in sight: a phone that answered, else a
-    /// voicemail that did, else one that still rings.
+    /// The leg that decides: the caller's, and where that was redirected, the one it went on in. Where the caller's is not
+    /// in sight: a phone that answered, else a voicemail that did, else one that still rings.
     #[inline]
     pub fn lead(&self) -> usize {
         if self.legs.len() < 2 { 0 } else { self.lead_of_several() }

@@ -7,7 +7,8 @@ use crate::wire::packet::{Body, Packet};
 use crate::wire::sip::{Message, Method};
 use crate::wire::waiting::Waiting;
 
-/// Whether a packet may have told something of a call: a notice of a mailbox tells that it took a message. A frame may, whatever it is: it would have to be put together first.
+/// Whether a packet may have told something of a call: a notice of a mailbox tells that it took a message. A frame may,
+/// whatever it is: it would have to be put together first.
 pub fn is_loss(packet: &Packet<'_>) -> bool {
     match packet.body {
         Body::Frame { .. } => true,

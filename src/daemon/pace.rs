@@ -8,9 +8,10 @@
 //! | is behind what was written, or was set soon after the machine started | told as a jump after which nobody knows how much time has passed |
 //! | runs as the clock that nobody sets does, and the one with a battery ran ahead of both | told the same, as a jump by nothing |
 //!
-//! How far the wall is from the other clock is kept in the store, and whether it is in doubt. Sleep is no jump: both clocks count it.
-//! While a host pauses its virtual machine neither does; the wall is set at some time after, or never. Only the clock with a
-//! battery tells that from a clock that was wrong. Where there is none, a pause looks like a clock that was put forward.
+//! How far the wall is from the other clock is kept in the store, and whether it is in doubt. Sleep is no jump: both
+//! clocks count it. While a host pauses its virtual machine neither does; the wall is set at some time after, or never.
+//! Only the clock with a battery tells that from a clock that was wrong. Where there is none, a pause looks like a clock
+//! that was put forward.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! From what two sides told to a verdict.
 //!
 //! A recorder is one tone that follows a greeting, or stands alone at the start, and a PBX that is silent from then on.
-//! Everything else that sounds like it has something a recorder doesn't: an answer to what the caller
-//! said, speech after the tone but for a goodbye (`closing`), a tone that comes again, digits before it. Without a tone nothing is called a voicemail, for
-//! people answer with long sentences too. In doubt the verdict is unknown.
+//! Everything else that sounds like it has something a recorder doesn't: an answer to what the caller said, speech after
+//! the tone but for a goodbye (`closing`), a tone that comes again, digits before it. Without a tone nothing is called a
+//! voicemail, for people answer with long sentences too. In doubt the verdict is unknown.
 
 use super::activity::Run;
 use super::closing::{Closing, Sign};

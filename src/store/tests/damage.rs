@@ -154,13 +154,18 @@ fn a_store_that_was_taken_away_is_not_begun_as_if_new() {
     assert_eq!(store.load().expect("a state").next, 13);
 }
 
+/// Somebody wants no texts any more.
+fn opt_out(store: &mut crate::store::Sqlite, who: crate::phone::Party) {
+    let opt_outs = vec![crate::store::OptOut::Out(who)];
+    store.commit(&[crate::store::Batch { opt_outs, ..Default::default() }]).expect("room");
+}
+
 #[test]
 fn a_store_that_was_emptied_is_not_begun_as_if_new() {
     let room = Room::new();
     written(&room, 2, 1);
     let mut store = room.sound();
-    let stop = crate::store::OptOut::Out(caller(1));
-    store.commit(&[crate::store::Batch { opt_outs: vec![stop], ..Default::default() }]).expect("room");
+    opt_out(&mut store, caller(1));
     crate::store::back_up(&room.place()).expect("a backup");
     drop(store);
     fs::write(room.path(), "").expect("a file");
@@ -182,8 +187,7 @@ fn opt_outs_survive_damage() {
     let room = Room::new();
     written(&room, 2, 1);
     let mut store = room.sound();
-    let stop = crate::store::OptOut::Out(caller(1));
-    store.commit(&[crate::store::Batch { opt_outs: vec![stop], ..Default::default() }]).expect("room");
+    opt_out(&mut store, caller(1));
     store.db.execute("UPDATE journal SET crc = crc + 1 WHERE n = 12", []).expect("a row");
     drop(store);
     assert!(damaged(&room).0.load().expect("a state").opted_out.holds(&caller(1)));
