@@ -105,7 +105,7 @@ impl Scene {
             () if self.owns_mailbox(beep.run.start) => Verdict::Unknown(Reason::Dialled),
             () if self.waits_long(beep.run.end) => Verdict::Unknown(Reason::Waited),
             () if spoke => Verdict::VoicemailMessage,
-            () if is_lossy(caller, 20) => Verdict::Unknown(Reason::Lossy),
+            () if is_lossy(caller, 10) => Verdict::Unknown(Reason::Lossy),
             () if doubtful => Verdict::Unknown(Reason::Undecided),
             () => Verdict::VoicemailHangup,
         }

@@ -48,8 +48,6 @@ def takes(cast, count):
 
 
 def accept(kind):
-    if kind in scenes.SAID_LATE:
-        return ["voicemail_message", "unknown"], "no"
     if kind in scenes.MESSAGE:
         return ["voicemail_message"], "audio"
     if kind in scenes.HANGUP:

@@ -496,8 +496,6 @@ def callee_hangs_up_to_a_busy_tone(p):
 MESSAGE = (message, message_with_hello, message_over_the_tone, message_on_a_noisy_line, message_to_a_mute_recorder,
            message_after_ringing_on, message_after_a_menu, message_after_a_bare_tone, message_and_thanks, message_and_pound,
            message_and_pound_and_goodbye, message_after_a_pause)
-#: among the messages; a goodbye after a silence could be the answer of a person who thought
-SAID_LATE = (message_and_thanks,)
 HANGUP = (hangup_after_the_tone, hangup_after_a_word)
 UNDECIDABLE = (hangup_in_the_greeting,)
 ANSWERED = (turns, short_exchange, callee_tells, callee_tells_the_silent, caller_tells, caller_tells_one_who_listens, hold_music,
