@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use rtp_rs::RtpReader;
 use siphasher::sip::SipHasher13;
 
@@ -18,6 +18,8 @@ use crate::wire::stream::Stream;
 pub struct Streams {
     known: HashSet<Stream, Keyed>,
     encrypted: u64,
+    /// One of these stands in every description that offers SRTP.
+    hints: [Finder<'static>; 3],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,8 @@ struct Keyed(u64);
 impl Streams {
     /// No streams yet; `seed` keys the hashing of addresses.
     pub fn new(seed: u64) -> Streams {
-        Streams { known: HashSet::with_hasher(Keyed(seed)), encrypted: 0 }
+        let hints = ["SAVP", "a=crypto", "a=fingerprint"].map(Finder::new);
+        Streams { known: HashSet::with_hasher(Keyed(seed)), encrypted: 0, hints }
     }
 
     /// How many streams were heard.
@@ -42,7 +45,8 @@ impl Streams {
     /// Reads in an INVITE whether sound is to be encrypted, so that nobody can hear it.
     pub fn described(&mut self, message: &Message<'_>) {
         if message.method() == Method::Invite && message.status().is_none() {
-            self.encrypted += u64::from(message.sdp().is_some_and(offers_srtp));
+            let hinted = |body: &&[u8]| self.hints.iter().any(|hint| hint.find(body).is_some());
+            self.encrypted += u64::from(message.sdp().filter(hinted).is_some_and(offers_srtp));
         }
     }
 
@@ -66,8 +70,7 @@ fn offers_srtp(body: &[u8]) -> bool {
             || media.crypto().next().is_some()
             || media.attributes(b"fingerprint").next().is_some()
     };
-    let hints: [&[u8]; 3] = [b"SAVP", b"a=crypto", b"a=fingerprint"];
-    hints.iter().any(|hint| memmem::find(body, hint).is_some()) && Sdp::parse(body).media().any(is_secure)
+    Sdp::parse(body).media().any(is_secure)
 }
 
 impl BuildHasher for Keyed {
