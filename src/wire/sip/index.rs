@@ -19,11 +19,24 @@ pub(super) struct Index {
 impl Index {
     /// Walks a head, its start line included.
     pub(super) fn of(head: &[u8]) -> Index {
-        let mut index =
-            Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false };
+        let mut index = Index::empty();
         let mut line_ends = LineEnds::new(head, 0);
         let start = line_ends.next().unwrap_or_default();
         walk(head, line_ends, start, |at, line| index.add(at, line));
+        index
+    }
+
+    /// The same of a message of which it is known where each of these lines ends, the start line's end first and that of the
+    /// empty line last; none of them is folded.
+    pub(super) fn of_lines(bytes: &[u8], ends: &[u16]) -> Index {
+        let mut index = Index::empty();
+        for pair in ends.windows(2).take(ends.len().saturating_sub(2)) {
+            if let [at, end] = *pair
+                && let Some(line) = bytes.get(usize::from(at)..usize::from(end))
+            {
+                index.add(usize::from(at), line);
+            }
+        }
         index
     }
 
@@ -32,6 +45,11 @@ impl Index {
         self.first.get(name as usize).map(|at| usize::from(*at)).filter(|at| *at != 0)
     }
 
+    fn empty() -> Index {
+        Index { first: [0; HeaderName::COUNT], faults: Faults::default(), several_vias: false }
+    }
+
+    #[inline]
     fn add(&mut self, at: usize, line: &[u8]) {
         if let Some((known, _)) = HeaderName::usual(line).or_else(|| HeaderName::common(line)) {
             return self.note(known, at);

@@ -1,9 +1,10 @@
 //! The one pass over a head: the headers that say where a message belongs and how long its body is, and what is
-//! wrong with them. What else there is, [`Index`](super::index::Index) tells when it is asked for.
+//! wrong with them. What else there is, [`Index`] tells: of an INVITE, which is always asked for more, at once.
 
 use std::cell::OnceCell;
 
 use super::fault::Faults;
+use super::index::Index;
 use super::lines::{
     Bad, cut, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end, walk,
 };
@@ -47,8 +48,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
     };
     let (start, faults) = start::read(trim_line_end(cut(bytes, first).0))?;
     let mut scan = Scan::new(faults);
-    let head = match lines.and_then(|lines| scan.plain_head(bytes, lines)) {
-        Some(head) => head,
+    let plain = lines.and_then(|lines| Some((lines, scan.plain_head(bytes, lines)?)));
+    let head = match plain {
+        Some((_, head)) => head,
         None => {
             scan = Scan::new(faults);
             scan.head(bytes)
@@ -75,11 +77,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>, Refusal> {
         trailing,
         cseq,
         scan,
-        index: OnceCell::new(),
+        index: match (plain, start) {
+            (Some((lines, _)), StartLine::Request { method: b"INVITE", .. }) => {
+                OnceCell::from(Index::of_lines(bytes, lines))
+            }
+            _ => OnceCell::new(),
+        },
     })
 }
 
 /// Where a head ends, and what it says of the body.
+#[derive(Clone, Copy)]
 struct Head {
     /// The end of the last line that was read.
     read: usize,
@@ -297,6 +305,8 @@ mod tests {
                 let whole = any.head(bytes);
                 prop_assert_eq!((head.read, head.whole, head.length), (whole.read, whole.whole, whole.length));
                 prop_assert_eq!(format!("{plain:?}"), format!("{any:?}"));
+                let indexed = Index::of(cut(bytes, head.read).0);
+                prop_assert_eq!(format!("{:?}", Index::of_lines(bytes, ends)), format!("{indexed:?}"));
             } else {
                 prop_assert!(lines.iter().any(|line| line.starts_with(' ')), "{}", text);
             }
