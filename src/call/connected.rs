@@ -1,6 +1,8 @@
 //! With whom an answer says that it connects.
 
-use memchr::memchr_iter;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::call::identity::present;
 use crate::call::role::{self, Party};
@@ -26,11 +28,13 @@ pub fn voicemail_sign(roles: &Roles, message: &Message<'_>) -> Option<VoicemailS
 
 /// Whether the session that an answer agrees on is a fax (T.38): an image stream that isn't refused.
 pub fn is_fax(message: &Message<'_>) -> bool {
-    let image = |body: &&[u8]| memchr_iter(b'=', body).any(|at| body.get(at + 1) == Some(&b'i'));
+    let image = |body: &&[u8]| IMAGE.find(body).is_some();
     message.sdp().filter(image).is_some_and(|body| {
         Sdp::parse(body).media().any(|media| media.kind.eq_ignore_ascii_case(b"image") && media.port != 0)
     })
 }
+
+static IMAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=image "));
 
 fn names_pilot(roles: &Roles, message: &Message<'_>) -> bool {
     let called = |id: &NameAddr<'_>| id.param(b"party").is_none_or(|party| party == b"called");
