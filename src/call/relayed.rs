@@ -21,7 +21,13 @@ use crate::wire::rtp::RtpPacket;
 #[derive(Debug, Default)]
 pub struct Relayed {
     candidates: VecDeque<Candidate>,
+    /// How many of them have an end in each place, by a small hash of it: those they leave, and those they enter.
+    ends: [Census; 2],
 }
+
+/// Most answered legs have no end where another has the opposite one, which this tells without a look at those.
+#[derive(Debug)]
+struct Census([u8; 256]);
 
 /// An answered call that may be a part of another, or miss one.
 #[derive(Clone, Debug)]
@@ -68,21 +74,31 @@ impl Relayed {
     /// that are still `live`.
     pub fn add(&mut self, new: Candidate, live: impl Fn(&Candidate) -> bool) -> SmallVec<[u32; 4]> {
         if self.candidates.len() >= limits::RELAYED_LEGS {
-            self.candidates.pop_front();
+            self.remove(0);
         }
-        let partners = self.candidates.iter().filter(|old| new.leads_to(old) || old.leads_to(&new));
+        let ([leaving, entering], [from, to]) = (&self.ends, new.ends);
+        let may = leaving.has(to) || entering.has(from);
+        let candidates = self.candidates.iter().filter(|_| may);
+        let partners = candidates.filter(|old| new.leads_to(old) || old.leads_to(&new));
         let mut compared: SmallVec<[u32; 4]> = partners.filter(|old| live(old)).map(|old| old.call).collect();
         if !compared.is_empty() {
             compared.push(new.call);
         }
+        self.ends.iter_mut().zip(new.ends).for_each(|(census, end)| census.count(end, 1));
         self.candidates.push_back(new);
         compared
+    }
+
+    fn remove(&mut self, at: usize) {
+        if let Some(gone) = self.candidates.remove(at) {
+            self.ends.iter_mut().zip(gone.ends).for_each(|(census, end)| census.count(end, -1));
+        }
     }
 
     /// Forgets a call.
     pub fn forget(&mut self, serial: u64) {
         if let Some(at) = self.candidates.iter().position(|candidate| candidate.serial == serial) {
-            self.candidates.remove(at);
+            self.remove(at);
         }
     }
 
@@ -156,7 +172,32 @@ impl Candidate {
     }
 }
 
+impl Census {
+    fn has(&self, place: Place) -> bool {
+        self.0[place.small_hash()] > 0
+    }
+
+    /// There are never more than `limits::RELAYED_LEGS`.
+    fn count(&mut self, place: Place, change: i8) {
+        let count = &mut self.0[place.small_hash()];
+        *count = count.saturating_add_signed(change);
+    }
+}
+
+impl Default for Census {
+    fn default() -> Census {
+        Census([0; 256])
+    }
+}
+
 impl Place {
+    /// Below 256. Nothing but time is lost by equal ones.
+    fn small_hash(self) -> usize {
+        let Place(ip, port) = self;
+        let mixed = (ip as u64 ^ (ip >> 64) as u64 ^ u64::from(port)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 56) as usize
+    }
+
     fn of(ip: IpAddr, port: u16) -> Place {
         let ip = match ip {
             IpAddr::V4(ip) => ip.to_ipv6_mapped(),
