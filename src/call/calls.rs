@@ -603,7 +603,7 @@ impl Calls {
         }
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
-            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
+            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), now, call));
         }
         if newly_answered {
             self.look_for_pickup(call, now);
@@ -652,7 +652,7 @@ impl Calls {
         }
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now {
-            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), call));
+            open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), now, call));
         } else {
             self.close(call, now, plan);
         }
@@ -663,7 +663,7 @@ impl Calls {
         self.tracked.leave_alone(call);
         let Some(open) = self.tracked.get_mut(call) else { return };
         open.closed = Some(now);
-        open.due = Some(self.timers.set(now + LINGER, call));
+        open.due = Some(self.timers.set(now + LINGER, now, call));
         let judge = &self.office.pbx.judge;
         let coverage = &self.office.pbx.profile.coverage;
         let heard = open.answered_at().filter(|_| open.media.listening);
