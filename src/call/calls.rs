@@ -177,9 +177,9 @@ impl Calls {
         !self.told.is_empty()
     }
 
-    /// Takes what there is to tell, in order.
-    pub fn take_told(&mut self) -> Vec<Told> {
-        std::mem::take(&mut self.told)
+    /// Takes what there is to tell, in order, and leaves an empty list in its place.
+    pub fn take_told(&mut self, empty: Vec<Told>) -> Vec<Told> {
+        std::mem::replace(&mut self.told, empty)
     }
 
     /// When `expire` has something to do.
@@ -482,7 +482,7 @@ impl Calls {
         let hop = &leg.hops[0];
         let (caller, called) = (self.office.caller(invite, hop), self.office.called(invite, hop));
         self.serial += 1;
-        let open = OpenCall {
+        let open = Box::new(OpenCall {
             id: self.ids.next(hash48(keys.call_id, keys.from_tag)),
             serial: self.serial,
             began: datagram.at,
@@ -504,7 +504,7 @@ impl Calls {
             closed: None,
             due: None,
             booked: 0,
-        };
+        });
         let call = self.tracked.insert(open, leg);
         self.tell(call, datagram.at, CallPhase::Started);
         call
@@ -680,11 +680,15 @@ impl Calls {
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
         record.missed = outcome::missed(record.outcome, direction, judge);
         record.lossy = open.serial <= self.lost;
-        let ended = || CallPhase::Ended(Verdict::of(&record));
+        let called_user = std::mem::take(&mut open.called.user);
         if open.stray {
             return;
         }
-        let seen = self.followed.then(|| open.seen(plan.ended.unwrap_or(now), direction, ended()));
+        let seen = self.followed.then(|| CallSeen {
+            at: plan.ended.unwrap_or(now),
+            called_user: Some(called_user).filter(|user| !user.is_empty()),
+            ..CallSeen::of(&record)
+        });
         let verdict = (Box::new(record), seen);
         let told = match plan.ending {
             Ending::Message if self.mailboxes.any() => self.mailboxes.hold(verdict, open.mailboxes(), now),

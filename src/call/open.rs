@@ -72,7 +72,7 @@ pub struct OpenCall {
 #[derive(Clone, Debug, Default)]
 pub struct Media {
     /// Where RTP is expected.
-    pub spots: Vec<(Key, Place)>,
+    pub spots: SmallVec<[(Key, Place); 2]>,
     /// Packets to the caller, as far as they matter.
     to_caller: u8,
     /// Packets from the caller, as far as they matter.
@@ -301,7 +301,7 @@ impl OpenCall {
         }
     }
 
-    /// The record of the call, which is closed: what only records show moves there.
+    /// The record of the call, which is closed: its parties, and what only records show, move there.
     pub fn record(
         &mut self,
         end: Option<Timestamp>,
@@ -321,11 +321,11 @@ impl OpenCall {
             call: self.id,
             at: self.began,
             ended: end,
-            caller: self.caller.party.clone(),
+            caller: self.caller.party.take(),
             caller_raw: self.caller.raw.take().map(String::from),
-            caller_name: self.caller.name.as_deref().map(str::to_owned),
+            caller_name: self.caller.name.take().map(String::from),
             withheld: self.caller.withheld,
-            called: self.called.party.clone(),
+            called: self.called.party.take(),
             called_raw: self.called.raw.take().map(String::from),
             line: None,
             direction,

@@ -23,7 +23,7 @@ use crate::wire::stream::Stream;
 /// The calls in sight.
 #[derive(Debug, Default)]
 pub struct Tracked {
-    calls: Slab<OpenCall>,
+    calls: Slab<Box<OpenCall>>,
     legs: KeyMap<LegRef>,
     pub(super) hints: Hints,
     spots: KeyMap<Expected>,
@@ -58,12 +58,12 @@ impl Tracked {
 
     /// The call in a place, if there is one.
     pub fn get(&self, call: u32) -> Option<&OpenCall> {
-        self.calls.get(call as usize)
+        self.calls.get(call as usize).map(|open| &**open)
     }
 
     /// The call in a place, if there is one.
     pub fn get_mut(&mut self, call: u32) -> Option<&mut OpenCall> {
-        self.calls.get_mut(call as usize)
+        self.calls.get_mut(call as usize).map(|open| &mut **open)
     }
 
     /// Where the leg with a key is.
@@ -72,7 +72,7 @@ impl Tracked {
     }
 
     /// Takes a new call with its first leg; tells its place.
-    pub fn insert(&mut self, mut open: OpenCall, leg: Leg) -> u32 {
+    pub fn insert(&mut self, mut open: Box<OpenCall>, leg: Leg) -> u32 {
         let key = leg.key;
         open.legs.push(leg);
         let call = self.calls.insert(open) as u32;
@@ -227,7 +227,7 @@ impl Tracked {
     }
 
     /// The same, and gives it.
-    pub fn take(&mut self, call: u32) -> Option<OpenCall> {
+    pub fn take(&mut self, call: u32) -> Option<Box<OpenCall>> {
         let open = self.calls.try_remove(call as usize)?;
         self.held = self.held.saturating_sub(open.booked);
         for leg in &open.legs {

@@ -26,7 +26,7 @@ use crate::outreach::Followup;
 use crate::rules::{line, stop};
 use crate::settings::{Line, Settings};
 use crate::time::{Span, Timestamp, earlier};
-use crate::wire::packet::{Body, Datagram, Packet};
+use crate::wire::packet::{Body, Packet};
 use crate::wire::sip;
 use crate::wire::stream::Stream;
 
@@ -99,6 +99,8 @@ pub struct Engine {
     over: Option<Vec<CallKey>>,
     /// The last packet changed more than counts.
     used: bool,
+    /// The list in which calls told the last time, empty, to be used again.
+    spare: Vec<Told>,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             quiet_until: Timestamp::from_micros(i64::MIN),
             over: None,
             used: false,
+            spare: Vec::new(),
         }
     }
 
@@ -161,16 +164,23 @@ impl Engine {
 
     /// Takes an input that came at `at`.
     #[inline]
-    pub fn handle(&mut self, at: Timestamp, input: Input<'_>) {
+    pub fn handle(&mut self, at: Timestamp, mut input: Input<'_>) {
         let is_late = at < self.now;
         match &input {
             // What is due is judged by the clock as it is after the step, not as it was.
             Input::ClockGap(_) => self.now = self.now.max(at),
             _ => self.advance(at),
         }
+        if let Input::Packet(packet) = &mut input {
+            if !self.lets_go(packet) {
+                self.packet(packet, is_late);
+                self.look_ahead();
+            }
+            return;
+        }
         match input {
-            Input::Packet(packet) if self.lets_go(&packet) => return,
-            Input::Packet(packet) => self.packet(&packet, is_late),
+            // Taken above, in place: there are many, and they are large.
+            Input::Packet(_) => {}
             Input::Receipt(receipt) => {
                 self.followed(|followup, now, out| followup.receipt(now, &receipt, out))
             }
@@ -280,18 +290,16 @@ impl Engine {
         Load { open_calls: self.calls.open(), cases, deadlines }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, is_late: bool) {
+    fn packet(&mut self, packet: &mut Packet<'_>, is_late: bool) {
         self.summary.late += u64::from(is_late);
         self.summary.saw(packet.at);
         let Engine { flow, calls, media, used, .. } = self;
         *used = false;
-        let at = self.now - self.stepped;
-        let body = match packet.body {
-            Body::Datagram(datagram) => Body::Datagram(Datagram { at, ..datagram }),
-            frame @ Body::Frame { .. } => frame,
-        };
-        let packet = Packet { at, body, frame: packet.frame };
-        flow.push(&packet, &mut |piece| *used |= take(calls, media, piece));
+        packet.at = self.now - self.stepped;
+        if let Body::Datagram(datagram) = &mut packet.body {
+            datagram.at = packet.at;
+        }
+        flow.push(packet, &mut |piece| *used |= take(calls, media, piece));
         *used |= flow.has_kept();
         self.tell();
     }
@@ -352,7 +360,9 @@ impl Engine {
     }
 
     fn tell_all(&mut self) {
-        for told in self.calls.take_told() {
+        let spare = std::mem::take(&mut self.spare);
+        let mut all = self.calls.take_told(spare);
+        for told in all.drain(..) {
             let seen = match told {
                 Told::Seen(seen) => {
                     if seen.phase == CallPhase::Joined {
@@ -379,6 +389,7 @@ impl Engine {
                 self.followed(|followup, _, out| followup.call_seen(&seen, out));
             }
         }
+        self.spare = all;
     }
 
     fn followed(&mut self, act: impl FnOnce(&mut Followup, Timestamp, &mut Vec<(Timestamp, Event)>)) {

@@ -11,6 +11,8 @@ mod unanswered;
 
 pub use evidence::{CAUSALITY, answerer, is_headless};
 
+use smallvec::SmallVec;
+
 use crate::call::home::ALONE_PENDING;
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
@@ -74,7 +76,7 @@ pub struct Judgement {
     /// What was left on voicemail.
     pub message: Option<VoicemailMessage>,
     /// Frames and the rules they satisfied.
-    pub evidence: Vec<(FrameRef, &'static str)>,
+    pub evidence: SmallVec<[(FrameRef, &'static str); 2]>,
 }
 
 /// Whether an outcome calls for follow-up.
@@ -137,7 +139,7 @@ impl Judgement {
         answered_by: Option<AnsweredBy>,
         confidence: Confidence,
     ) -> Judgement {
-        Judgement { outcome, answered_by, confidence, message: None, evidence: Vec::new() }
+        Judgement { outcome, answered_by, confidence, message: None, evidence: SmallVec::new() }
     }
 
     /// With one more reason.
