@@ -53,7 +53,8 @@ pub struct KeptCase {
 
 /// What an engine starts from. The lists are in the order of the journal.
 ///
-/// A case is kept while it is open, for [`State::KEPT`] after it closed, and while a text of it is pending;
+/// A case is kept while it is open, for [`State::KEPT`] after it closed, however the clock was set since, and while a
+/// text of it is pending; of those that closed the latest, as many as an engine goes on with.
 /// `decisions`, `calls`, `messages` and `tasks` are those of the kept cases. What was erased is in none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {

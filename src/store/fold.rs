@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::load;
 use super::rows::number;
 use crate::event::{CaseClosed, ClockGap, Event, JournalEntry, Message, State};
 use crate::time::Span;
@@ -25,7 +26,7 @@ pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Res
             (&case.case, n, people.first(), at),
         )?,
         Event::CaseClosed(CaseClosed { case, .. }) => {
-            put(db, "UPDATE cases SET closed = ?2 WHERE id = ?1", (case, at))?;
+            put(db, "UPDATE cases SET closed = ?2, closed_n = ?3 WHERE id = ?1", (case, at, n))?;
         }
         Event::Decision(decision) => put(
             db,
@@ -60,11 +61,10 @@ pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Res
 /// Cases that an engine may still go on with are dated anew; entries are when they are loaded.
 fn clock_set(db: &Connection, entry: &JournalEntry, gap: &ClockGap) -> Result<(), StoreError> {
     put(db, "INSERT OR REPLACE INTO clock_gaps VALUES (?1, ?2)", (number(entry.n), gap.by_us))?;
-    let before = entry.at - gap.by();
-    let since = before - State::KEPT - Span::from_secs(3_600);
+    let since = load::first_since(db, entry.at - State::KEPT - Span::from_secs(3_600))?;
     let sql = "UPDATE cases SET opened = opened + ?1, last = last + ?1, closed = closed + ?1
-        WHERE closed IS NULL OR closed >= ?2";
-    put(db, sql, (gap.by_us, since.as_micros()))
+        WHERE closed IS NULL OR closed_n >= ?2 OR id IN (SELECT case_id FROM messages WHERE pending)";
+    put(db, sql, (gap.by_us, since))
 }
 
 fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreError> {

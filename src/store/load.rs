@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::error::StoreError;
 use super::rows::{self, Found};
 use crate::event::{Event, KeptCase, OptOuts, State};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 
 /// Meta rows that begin so are the store's own.
@@ -20,7 +21,7 @@ pub(super) fn load(db: &Connection, opted_out: OptOuts, key: i64) -> Result<Stat
     let newest = newest(db)?;
     state.next = newest.map_or(1, |(n, _)| n.saturating_add(1));
     state.last_at = newest.map(|(_, at)| at);
-    let since = state.last_at.map_or(i64::MIN, |at| (at - State::KEPT).as_micros());
+    let since = state.last_at.map_or(Ok(0), |at| first_since(db, at - State::KEPT))?;
     let mut entries = BTreeSet::new();
     let gaps = gaps(db)?;
     for row in kept_cases(db, since)? {
@@ -38,8 +39,7 @@ pub(super) fn load(db: &Connection, opted_out: OptOuts, key: i64) -> Result<Stat
     }
     for n in entries {
         let mut found = entry(db, n)?;
-        let by = gaps.range(n..).fold(Span::ZERO, |sum, (_, by)| sum + *by);
-        found.entry.event.redate(by);
+        found.entry.event.redate(set_after(&gaps, n));
         sort_in(found, &mut state);
     }
     state.open_calls = rows::read_open(db)?;
@@ -53,6 +53,30 @@ fn gaps(db: &Connection) -> Result<BTreeMap<i64, Span>, StoreError> {
     let mut all = db.prepare_cached("SELECT n, by_us FROM clock_gaps")?;
     let rows = all.query_map([], |row| Ok((row.get(0)?, Span::from_micros(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How far the clock was set after entry `n`.
+fn set_after(gaps: &BTreeMap<i64, Span>, n: i64) -> Span {
+    gaps.range(n.saturating_add(1)..).fold(Span::ZERO, |sum, (_, by)| sum + *by)
+}
+
+/// The number of the first entry that isn't older than `since`, a time of the clock as it is set now: whatever it
+/// showed when the entry was written.
+pub(super) fn first_since(db: &Connection, since: Timestamp) -> Result<i64, StoreError> {
+    let gaps = gaps(db)?;
+    let mut next = db.prepare_cached("SELECT n, at FROM journal WHERE n >= ?1 ORDER BY n LIMIT 1")?;
+    let (mut low, mut high) = (0, newest(db)?.map_or(0, |(n, _)| rows::number(n)).saturating_add(1));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let of = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let found = next.query_row([middle], of).optional()?;
+        let is_old = |(n, at): (i64, i64)| Timestamp::from_micros(at) + set_after(&gaps, n) < since;
+        match found.filter(|found| is_old(*found)) {
+            Some((n, _)) => low = n.saturating_add(1),
+            None => high = middle,
+        }
+    }
+    Ok(low)
 }
 
 /// Number and time of the last entry.
@@ -84,16 +108,18 @@ struct CaseRow {
     closed: Option<i64>,
 }
 
-/// Cases that are open, were closed after `since`, or have a text pending.
+/// Cases that are open, have a text pending, or were closed by entry `since` or later: of those the latest, at most
+/// as many as an engine goes on with.
 fn kept_cases(db: &Connection, since: i64) -> Result<Vec<CaseRow>, StoreError> {
     let mut kept = db.prepare_cached(
         "SELECT id, n, opened, last, closed FROM cases WHERE closed IS NULL
-         UNION SELECT id, n, opened, last, closed FROM cases WHERE closed >= ?1
+         UNION SELECT * FROM (SELECT id, n, opened, last, closed FROM cases
+             WHERE closed_n >= ?1 ORDER BY closed_n DESC LIMIT ?2)
          UNION SELECT id, n, opened, last, closed FROM cases
              WHERE id IN (SELECT case_id FROM messages WHERE pending)
          ORDER BY n",
     )?;
-    let rows = kept.query_map([since], |row| {
+    let rows = kept.query_map((since, limits::CASES as i64), |row| {
         Ok(CaseRow {
             id: row.get(0)?,
             n: row.get(1)?,

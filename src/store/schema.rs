@@ -50,6 +50,14 @@ INSERT INTO resent
     SELECT substr(stem, 8, length(stem) - 8), max(CAST(substr(key, length(stem) + 1) AS INTEGER))
     FROM (SELECT key, rtrim(key, '0123456789') AS stem FROM messages WHERE key GLOB 'resend/*/[0-9]*')
     GROUP BY stem;
+", "
+ALTER TABLE cases ADD COLUMN closed_n INTEGER;
+UPDATE cases SET closed_n = ended.n FROM (
+    SELECT max(n) AS n, json_extract(body, '$.data.case') AS id FROM journal
+    WHERE body LIKE '%\"case_closed\"%' AND CASE WHEN json_valid(body) THEN body ->> '$.event' END = 'case_closed'
+    GROUP BY id) AS ended
+    WHERE ended.id = cases.id AND cases.closed IS NOT NULL;
+CREATE INDEX cases_by_closing ON cases (closed_n) WHERE closed_n IS NOT NULL;
 "];
 
 /// The version of a store, or why it isn't one that can be read here.

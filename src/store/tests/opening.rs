@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::samples::*;
 use crate::event::MessageState;
 use crate::store::open::sound;
-use crate::store::schema::STEPS;
+use crate::store::schema::{STEPS, migrate};
 use crate::store::{Batch, OptOut, Place, Reader, Sqlite, Store, StoreError, back_up};
 
 #[test]
@@ -63,6 +63,24 @@ fn an_older_store_knows_how_often_a_text_was_sent_again() {
     let reader = Reader::open(&room.path()).expect("a reader");
     let of = |key| reader.resent(key).expect("read");
     assert_eq!(["a/lead/ack", "reply/7", "resend"].map(of), [10, 2, 0]);
+}
+
+#[test]
+fn an_older_store_knows_which_entry_closed_a_case() {
+    let room = Room::new();
+    std::fs::create_dir_all(room.place().folder()).expect("made");
+    let mut db = sound(&room.place(), &STEPS[..4]).expect("the fourth version");
+    let closing = r#"{"event":"case_closed","data":{"case":"a","why":"quiet"}}"#;
+    for (n, body) in [(1, "{"), (2, closing), (3, r#"{"event":"task","data":{"title":"case_closed"}}"#)] {
+        db.execute("INSERT INTO journal VALUES (?1, 5, ?2, 0)", (n, body)).expect("written");
+    }
+    db.execute_batch("INSERT INTO cases VALUES ('a', 1, 1, 4, 4, 5), ('b', 1, 1, 4, 4, NULL)")
+        .expect("written");
+    migrate(&mut db, 4, STEPS).expect("brought forward");
+    let of = |id: &str| {
+        db.query_row("SELECT closed_n FROM cases WHERE id = ?1", [id], |row| row.get::<_, Option<i64>>(0))
+    };
+    assert_eq!((of("a"), of("b")), (Ok(Some(2)), Ok(None)));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::samples::*;
 use crate::event::{
-    Event, JournalEntry, Message, MessageState, OpenCall, Reply, Review, ReviewDecided, ReviewDecision,
-    State, Task, TaskDone,
+    ClockGap, Event, JournalEntry, Message, MessageState, OpenCall, Reply, Review, ReviewDecided,
+    ReviewDecision, State, Task, TaskDone,
 };
 use crate::store::{Batch, Memory, OptOut, Reader, Store, StoreError};
 use crate::time::Span;
@@ -94,6 +94,37 @@ fn a_case_is_kept_for_three_days_after_it_closed() {
     store.commit(&[later(9, 61 + 72 * 3_600)]).expect("room on the disk");
     let state = store.load().expect("a state");
     assert_eq!((state.cases.len(), state.messages.len(), state.calls.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_clock_that_fell_back_by_years_brings_no_old_case_back() {
+    let years = 6 * 365 * 86_400;
+    let day = 86_400;
+    let set = |n, s, by: i64| {
+        batch(entries(n, s, [Event::ClockGap(ClockGap { by_us: by * 1_000_000, unsure: true })]))
+    };
+    let later = |n, s| batch(entries(n, s, [Event::Call(Box::new(call(n, s, false)))]));
+    for by in [-years, years] {
+        let (room, mut memory) = (Room::new(), Memory::new());
+        let mut disk = room.sound();
+        let story = [
+            batch(missed(1, 7, 0, MessageState::Delivered)),
+            batch(closed(7, 7, 60)),
+            batch(missed(8, 8, 9 * day, MessageState::Delivered)),
+            batch(closed(14, 8, 9 * day + 60)),
+            set(15, 10 * day + by, by),
+            later(16, 10 * day + by + 60),
+        ];
+        for store in [&mut disk as &mut dyn Store, &mut memory] {
+            store.commit(&story).expect("room on the disk");
+            let kept: Vec<_> = store.load().expect("a state").cases;
+            let told: Vec<_> = kept.iter().map(|case| (case.case.clone(), case.closed)).collect();
+            assert_eq!(told, [(key(8).to_string(), Some(at(9 * day + 60 + by)))]);
+            // Three days on, and set right again, nothing is left of it.
+            store.commit(&[later(17, 13 * day + by), set(18, 13 * day + 60, -by)]).expect("room on the disk");
+            assert_eq!(store.load().expect("a state").cases, []);
+        }
+    }
 }
 
 #[test]
@@ -230,14 +261,19 @@ fn numbers(room: &Room) -> Vec<u64> {
 
 /// A step of a random story: which caller, what happens, how much later.
 fn any_steps() -> impl Strategy<Value = Vec<(u64, u8, i64)>> {
-    proptest::collection::vec((0..4_u64, 0..7_u8, 0..200_000_i64), 1..30)
+    proptest::collection::vec((0..4_u64, 0..9_u8, 0..200_000_i64), 1..30)
 }
 
 fn told(steps: &[(u64, u8, i64)]) -> Vec<Batch> {
     let (mut n, mut s) = (1, 0);
     let mut batches = Vec::new();
     for (k, what, later) in steps {
-        s += later;
+        let by = match what {
+            7 => *later * 1_000,
+            8 => -*later * 1_000,
+            _ => 0,
+        };
+        s += later + by;
         let state = MessageState::ALL[usize::from(*what) % MessageState::ALL.len()];
         let said = |event| entries(n, s, [event]);
         let entries: Vec<JournalEntry> = match what {
@@ -246,6 +282,7 @@ fn told(steps: &[(u64, u8, i64)]) -> Vec<Batch> {
             2 => said(Event::Call(Box::new(call(*k, s, false)))),
             3 => said(Event::Message(Box::new(message(*k, s, state)))),
             4 => said(Event::Message(Box::new(message(*k, s, MessageState::Deferred)))),
+            7 | 8 => said(Event::ClockGap(ClockGap { by_us: by * 1_000_000, unsure: false })),
             _ => Vec::new(),
         };
         n += entries.len() as u64;
