@@ -4,6 +4,7 @@
 //! is a replay without a configuration: calls are judged, nobody is contacted.
 
 mod generic;
+mod log;
 mod policy;
 mod profile;
 mod recognition;
@@ -20,6 +21,7 @@ use regex_lite::Regex;
 use crate::phone::{Dialplan, Number};
 use crate::time::Span;
 
+pub use log::{LogFormat, LogLevel, Logging};
 pub use policy::Policy;
 pub use profile::{
     CallerFrom, Correlate, Coverage, Diversion, DivertedFor, Dtmf, EarlyMedia, Elsewhere, End, Identity,
@@ -44,6 +46,8 @@ pub struct Settings {
     pub control: Option<std::path::PathBuf>,
     /// `[metrics] listen`; none: figures aren't told.
     pub metrics: Option<std::net::SocketAddr>,
+    /// `[log]`.
+    pub log: Logging,
     /// `[[tap]]`, in file order.
     pub taps: Vec<Tap>,
     /// `[[line]]`, in file order.

@@ -10,6 +10,7 @@ pub mod completions;
 pub mod doctor;
 pub mod explain;
 pub mod learn;
+mod log;
 pub mod man;
 pub mod numbers;
 pub mod records;
@@ -29,6 +30,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::replay::Until;
+use crate::settings::{LogLevel, Logging};
 use crate::time::{Span, Timestamp};
 
 /// Exit status of wrong usage, and of a configuration that can't be loaded.
@@ -371,6 +373,10 @@ pub enum KeyFormat {
 /// Reads the arguments and does what they ask for. Wrong usage is told on stderr and is status 2.
 pub fn run() -> ExitCode {
     let command = Cli::parse().command;
+    // What the daemon tells stands in its configuration.
+    if !matches!(command, Command::Run(_)) {
+        log::begin(Logging { level: LogLevel::Warn, ..Logging::default() });
+    }
     if let Some(flag) = later_flag(&command) {
         eprintln!("ringback: {flag} comes with a later version; leave it out");
         return ExitCode::from(USAGE);

@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::{RunArgs, USAGE};
+use super::{RunArgs, USAGE, log};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::daemon::{self, Stopped};
-use crate::settings::Settings;
+use crate::settings::{LogFormat, Settings};
 use crate::store::Place;
 
 /// Runs until SIGTERM or SIGINT; SIGHUP has it read its configuration anew. Status 2 if the configuration can't be used, 1 if anything else at the start can't.
@@ -27,6 +27,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    let logging = loaded.settings.log;
+    log::begin(logging);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -43,7 +45,10 @@ pub fn run(args: &RunArgs) -> ExitCode {
             ExitCode::from(USAGE)
         }
         Err(stopped) => {
-            eprintln!("ringback: {stopped}");
+            match logging.format {
+                LogFormat::Human => eprintln!("ringback: {stopped}"),
+                LogFormat::Json => tracing::error!("{stopped}"),
+            }
             ExitCode::FAILURE
         }
     }

@@ -41,6 +41,7 @@ pub(super) struct File {
     pub tape: Sub<Tape>,
     pub control: Sub<Control>,
     pub metrics: Sub<Metrics>,
+    pub log: Sub<Log>,
     pub pbx: Sub<Pbx>,
     pub tap: Many<Tap>,
     pub line: Many<Line>,
@@ -95,6 +96,13 @@ pub(super) struct Control {
 #[serde(deny_unknown_fields)]
 pub(super) struct Metrics {
     pub listen: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub level: Text,
+    pub format: Text,
 }
 
 #[derive(Debug, Shape)]

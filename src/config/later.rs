@@ -20,7 +20,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "mail",
             "export",
             "voicemail",
-            "log",
             "web",
             "uas",
         ],

@@ -11,6 +11,7 @@ mod file;
 mod later;
 mod line;
 mod links;
+mod logging;
 mod operate;
 mod outreach;
 mod pbx;

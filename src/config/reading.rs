@@ -82,6 +82,7 @@ impl<'p> Reading<'p> {
         self.one("tape", file.tape, Self::tape);
         self.one("control", file.control, Self::control);
         self.one("metrics", file.metrics, Self::metrics);
+        self.one("log", file.log, Self::log);
         if let Some(pbx) = file.pbx {
             self.pbx(pbx.into_inner().0);
         }

@@ -117,6 +117,7 @@ fn fixed(used: &Settings, fresh: &Settings) -> Vec<&'static str> {
         ("[tape]", used.tape != fresh.tape),
         ("[control] socket", used.control != fresh.control),
         ("[metrics] listen", used.metrics != fresh.metrics),
+        ("[log]", used.log != fresh.log),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
 }

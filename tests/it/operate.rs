@@ -205,6 +205,32 @@ fn a_doctor_asks_the_daemon_what_it_saw_and_the_store_who_called() {
 }
 
 #[test]
+fn the_log_is_for_people_or_for_programs_and_shows_no_number_in_either() {
+    for (format, is_json) in [("human", false), ("json", true)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let more = format!("[log]\nlevel = \"debug\"\nformat = \"{format}\"\n");
+        let daemon = Daemon::start_with(folder.path(), &more);
+        daemon.sends("hep-packed-and-strange-chunks");
+        let read = || std::fs::read_to_string(folder.path().join("log")).expect("a log");
+        let mut asked = 0;
+        while !read().contains("text ") && asked < 500 {
+            asked += 1;
+            diagnosed(folder.path());
+        }
+        drop(daemon);
+        let log = read();
+        assert!(log.contains("text ") && log.contains(": listening"), "{log}");
+        for line in log.lines() {
+            let told = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line);
+            assert_eq!(told.is_ok(), is_json, "{line}");
+            let keys: Vec<String> = told.into_iter().flatten().map(|(key, _)| key).collect();
+            assert!(!is_json || keys == ["at", "level", "message", "target"], "{line}");
+            assert!(!line.contains("312555") && !line.contains("555-01"), "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_selftest_passes_beside_a_daemon_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let daemon = Daemon::start(folder.path());
