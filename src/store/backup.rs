@@ -41,7 +41,8 @@ pub fn back_up(place: &Place) -> Result<PathBuf, StoreError> {
 
 static ONE: Mutex<()> = Mutex::new(());
 
-fn copy(store: &Connection, to: &Path) -> Result<(), StoreError> {
+/// Copies what a connection sees into the file at `to`.
+pub(super) fn copy(store: &Connection, to: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(to, flags)?;
     let done = Backup::new(store, &mut copy)?.step(-1)?;

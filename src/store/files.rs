@@ -122,6 +122,19 @@ impl Place {
         fs::remove_file(self.beside(RESERVE)).is_ok()
     }
 
+    /// Deletes the log of a database that is gone.
+    pub(super) fn drop_log(&self) -> Result<(), StoreError> {
+        for path in ["-wal", "-shm"].map(|end| self.beside(end)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::file(&path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Renames the database out of the way; returns its name from then on, none if it isn't there.
     pub(super) fn set_aside(&self) -> Result<Option<PathBuf>, StoreError> {
         let free = (1_u32..).map(|k| self.beside(&format!(".damaged-{k}"))).find(|path| !path.exists());
@@ -200,6 +213,11 @@ pub(super) fn private(path: &Path) -> Result<(), StoreError> {
 /// Makes renames and new files in a folder survive a power cut.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|it| it.sync_all()).map_err(|error| StoreError::file(folder, &error))
+}
+
+/// What tells a file from another at the same path: device and inode; none if there is none.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// Makes a file's contents survive a power cut.

@@ -132,6 +132,19 @@ pub(super) fn renew(place: &Place, key: [u8; 32], what: &str) -> Result<(Connect
     Ok((db, damage))
 }
 
+/// Writes what a connection sees, whose file is gone, to the store's place, and goes on there.
+pub(super) fn put_back(place: &Place, db: &Connection) -> Result<Connection, StoreError> {
+    let copy = place.beside(".restoring");
+    // What a killed run left may hold anything.
+    let _ = fs::remove_file(&copy);
+    files::private(&copy)?;
+    backup::copy(db, &copy)?;
+    files::sync(&copy)?;
+    fs::rename(&copy, &place.path).map_err(|error| StoreError::file(&place.path, &error))?;
+    files::sync_folder(place.folder())?;
+    begin(&place.path, STEPS)
+}
+
 /// The database, if it is what was written.
 pub(super) fn sound(place: &Place, steps: &[&str]) -> Result<Connection, StoreError> {
     let path = &place.path;

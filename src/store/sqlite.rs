@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tracing::warn;
 
 use super::erase;
 use super::error::StoreError;
@@ -26,6 +27,8 @@ pub struct Sqlite {
     pub(super) db: Connection,
     pub(super) place: Place,
     pub(super) key: [u8; 32],
+    /// The file that is open, by device and inode.
+    file: Option<(u64, u64)>,
     _lock: Lock,
 }
 
@@ -39,7 +42,8 @@ impl Sqlite {
     }
 
     pub(super) fn over(db: Connection, place: Place, key: [u8; 32], lock: Lock) -> Sqlite {
-        Sqlite { db, place, key, _lock: lock }
+        let file = files::identity(&place.path);
+        Sqlite { db, place, key, file, _lock: lock }
     }
 
     /// Where it is.
@@ -52,7 +56,27 @@ impl Sqlite {
         &self.place
     }
 
+    /// Writes all of the store at its place again if somebody took it away: what is open goes on as a file without a
+    /// name, and would be gone with this process.
+    fn stay_in_place(&mut self) -> Result<(), StoreError> {
+        if self.file == files::identity(&self.place.path) {
+            return Ok(());
+        }
+        match self.place.path.exists() {
+            true => drop(self.place.set_aside()?),
+            false => self.place.drop_log()?,
+        }
+        self.db = open::put_back(&self.place, &self.db)?;
+        self.file = files::identity(&self.place.path);
+        let path = self.place.path.display();
+        warn!(
+            "store {path}: it was taken away while it was written, and is there again, whole; leave it to ringback"
+        );
+        Ok(())
+    }
+
     fn write(&mut self, batches: &[Batch]) -> Result<u64, StoreError> {
+        self.stay_in_place()?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for batch in batches {
             put(&tx, &self.key, batch)?;
@@ -90,6 +114,7 @@ impl Store for Sqlite {
         self.db = Connection::open_in_memory()?;
         let (db, damage) = open::renew(&self.place, self.key, what)?;
         self.db = db;
+        self.file = files::identity(&self.place.path);
         Ok(damage)
     }
 }

@@ -205,3 +205,24 @@ fn a_store_found_damaged_while_it_is_written_goes_on() {
     drop(store);
     assert_eq!(room.sound().load().expect("a state").next, 19);
 }
+
+#[test]
+fn a_store_that_is_taken_away_while_it_is_written_is_written_again_whole() {
+    let room = Room::new();
+    let mut store = room.sound();
+    store.commit(&[batch(missed(1, 7, 0, MessageState::Planned))]).expect("room on the disk");
+    let beside = |end: &str| room.place().beside(end);
+    for other in [false, true] {
+        let n = 7 + 6 * u64::from(other);
+        fs::remove_file(room.path()).expect("removed");
+        if other {
+            fs::write(room.path(), "an older one").expect("written");
+        }
+        store.commit(&[batch(missed(n, n + 100, 60, MessageState::Planned))]).expect("room on the disk");
+        assert_eq!(Reader::open(&room.path()).expect("a reader").last(), Ok(n + 5));
+    }
+    assert_eq!(fs::read(beside(".damaged-1")).expect("kept"), b"an older one");
+    drop(store);
+    let state = room.sound().load().expect("a state");
+    assert_eq!((state.next, state.hold, state.cases.len()), (19, None, 3));
+}
