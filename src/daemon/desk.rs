@@ -190,6 +190,7 @@ impl Office {
             measures: self.desk.gauge.read(),
             late: self.late,
             texts_waiting: self.carrier.waiting(),
+            gateways: self.desk.postman.as_ref().map(Postman::standing).unwrap_or_default(),
         }
     }
 }

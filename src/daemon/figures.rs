@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use super::gauge::Measures;
+use super::postman::Standing as Standings;
 use crate::engine::{Load, Summary};
 use crate::event::{Event, JournalEntry};
 use crate::source::{REFUSALS, TapCounts};
@@ -35,6 +36,8 @@ pub struct Figures {
     pub late: u64,
     /// Texts that wait to be handed to a gateway.
     pub texts_waiting: usize,
+    /// Why no text can leave by a gateway, by its id.
+    pub gateways: Standings,
     /// How far back is looked for SIP that came of late, and how many messages did.
     pub recent: (Span, u64),
 }
@@ -135,6 +138,8 @@ impl Figures {
             self.taps.iter().filter_map(|tap| Some(format!("tap {}: {}", tap.id, tap.trouble.as_ref()?)));
         let mut troubles: Vec<String> = taps.collect();
         troubles.extend(self.store.degraded.iter().map(|why| format!("the store can't be written: {why}")));
+        let gateways = self.gateways.iter();
+        troubles.extend(gateways.filter_map(|(id, why)| Some(format!("gateway {id}: {}", why.as_ref()?))));
         troubles.extend(self.measures.hold.iter().map(|why| format!("no texts leave: {why}")));
         troubles
     }
@@ -155,6 +160,10 @@ impl Figures {
             texts,
         );
         page.one("late_packets_total", "counter", "Packets that came too late to be judged by.", self.late);
+        page.head("gateway_up", "gauge", "1 while texts can leave by a gateway.");
+        for (id, trouble) in &self.gateways {
+            page.row("gateway_up", &[("gateway", id)], u64::from(trouble.is_none()));
+        }
         let waiting = self.texts_waiting as u64;
         page.one("texts_waiting", "gauge", "Texts that wait to be handed to a gateway.", waiting);
         let (span, messages) = self.recent;
@@ -353,6 +362,7 @@ pub mod tests {
             measures: Gauge::new(clock, None).read(),
             late: 0,
             texts_waiting: 0,
+            gateways: [("main".to_owned(), None)].into(),
             recent: (Span::from_secs(600), 12),
         }
     }
@@ -400,7 +410,9 @@ pub mod tests {
         told.taps[0].trouble = Some("no such interface".into());
         told.store.degraded = Some("the disk is full".into());
         told.measures.hold = Some("store damaged".into());
-        assert_eq!(told.troubles().len(), 3);
+        told.gateways.insert("main".into(), Some("its folder is gone".into()));
+        assert_eq!(told.troubles().len(), 4);
+        assert!(told.text().contains("\nringback_gateway_up{gateway=\"main\"} 0\n"));
         assert!(told.text().contains("\nringback_healthy 0\n"));
     }
 }

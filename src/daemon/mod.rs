@@ -106,7 +106,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
         return Err(Stopped::NoTap);
     }
     let (store, mut state) = open(&place)?;
-    let gateways = gateways(&settings, |_| true)?;
+    let gateways = gateways(&settings, |_| true, later)?;
     let hold = state.hold.clone();
     let names = settings.taps.iter().map(|tap| tap.id.clone()).collect();
     let mut tape = Tape::new(taping(&settings).as_ref(), (files, names), seed);
@@ -368,18 +368,31 @@ fn open(place: &Place) -> Result<(Sqlite, State), Stopped> {
     Ok((store, state))
 }
 
-/// Opens those that are wanted.
-fn gateways(settings: &Settings, is_wanted: impl Fn(&str) -> bool) -> Result<Gateways, Stopped> {
+/// Opens those that are wanted; `or_else` says what becomes of one whose files can't be used.
+fn gateways(
+    settings: &Settings,
+    is_wanted: impl Fn(&str) -> bool,
+    or_else: fn(&std::path::Path, GatewayError) -> Result<FileGateway, GatewayError>,
+) -> Result<Gateways, Stopped> {
     let mut gateways = Gateways::new();
     for (id, gateway) in settings.gateways.iter().filter(|(id, _)| is_wanted(id)) {
         let GatewayKind::File { path } = &gateway.kind;
-        let gateway = FileGateway::open(path).map_err(|error| Stopped::Gateway(id.clone(), error))?;
+        let opened = FileGateway::open(path).or_else(|error| or_else(path, error));
+        let gateway = opened.map_err(|error| Stopped::Gateway(id.clone(), error))?;
         if gateway.cut() > 0 {
             warn!("gateway {id}: cut off {} bytes of a text that was never finished", gateway.cut());
         }
         gateways.insert(id.clone(), Box::new(gateway));
     }
     Ok(gateways)
+}
+
+/// Calls are judged though no text can leave; the postman tells why, and when one can.
+fn later(folder: &std::path::Path, error: GatewayError) -> Result<FileGateway, GatewayError> {
+    match error {
+        GatewayError::File(..) => Ok(FileGateway::later(folder)),
+        GatewayError::InUse(_) => Err(error),
+    }
 }
 
 /// Logs what people may want to see of the journal, without numbers.

@@ -3,7 +3,7 @@
 //! A thread of its own looks each second. A reply that the store knows already isn't told again, so that a file that
 //! outlives a crash says nothing twice; a receipt said twice changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::ask::{Asking, NotKept};
 use crate::engine::Input;
-use crate::gateway::{GatewayError, Inbox, Letter, Said};
+use crate::gateway::{Inbox, Letter, Said};
 use crate::phone::Dialplan;
 use crate::settings::{GatewayKind, Settings};
 use crate::store::{Reader, StoreError};
@@ -22,7 +22,11 @@ use crate::store::{Reader, StoreError};
 #[derive(Clone)]
 pub struct Postman {
     round: Arc<Mutex<Round>>,
+    standing: Arc<Mutex<Standing>>,
 }
+
+/// Why no text can leave by a gateway, by its id; none where one can.
+pub type Standing = BTreeMap<String, Option<String>>;
 
 /// Where it looks, and how it reads numbers.
 struct Round {
@@ -30,26 +34,34 @@ struct Round {
     plan: Dialplan,
     /// Replies that the loop was told of, while the disk was too slow to say whether it has them.
     pending: BTreeSet<String>,
-    /// Inboxes that can't be read, of which that was told.
-    troubled: BTreeSet<PathBuf>,
+    /// How each gateway was.
+    standing: Standing,
 }
 
 impl Postman {
-    /// Starts the thread. What can't be looked into is told, and left out.
+    /// Starts the thread. What can't be looked into is told, and tried again.
     ///
     /// # Errors
     /// The system has no threads left.
     pub fn start(settings: &Settings, store: PathBuf, asking: Asking) -> std::io::Result<Postman> {
-        let postman = Postman { round: Arc::new(Mutex::new(Round::of(settings))) };
-        let round = postman.round.clone();
+        let postman = Postman { round: Arc::new(Mutex::new(Round::of(settings))), standing: Arc::default() };
+        let Postman { round, standing } = postman.clone();
         let walk = move || {
             loop {
+                let mut round = round.lock().unwrap_or_else(PoisonError::into_inner);
+                round.walk(&store, &asking);
+                *standing.lock().unwrap_or_else(PoisonError::into_inner) = round.standing.clone();
+                drop(round);
                 thread::sleep(EACH);
-                round.lock().unwrap_or_else(PoisonError::into_inner).walk(&store, &asking);
             }
         };
         thread::Builder::new().name("inbox".to_owned()).spawn(walk)?;
         Ok(postman)
+    }
+
+    /// How each gateway was when it was last looked at.
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Goes on with another configuration, once what is in hand is delivered.
@@ -65,35 +77,28 @@ impl Postman {
 impl Round {
     fn of(settings: &Settings) -> Round {
         let plan = settings.dialplan();
-        let open = |(id, gateway): (&String, &crate::settings::Gateway)| -> Result<Inbox, GatewayError> {
+        let inbox = |(id, gateway): (&String, &crate::settings::Gateway)| {
             let GatewayKind::File { path } = &gateway.kind;
-            Inbox::open(id, path)
+            Inbox::of(id, path)
         };
-        let mut inboxes = Vec::new();
-        for (gateway, opened) in settings.gateways.iter().map(|entry| (entry.0, open(entry))) {
-            match opened {
-                Ok(inbox) => inboxes.push(inbox),
-                Err(error) => warn!("gateway {gateway}: {error}; no replies are read"),
-            }
-        }
-        Round { inboxes, plan, pending: BTreeSet::new(), troubled: BTreeSet::new() }
+        let inboxes = settings.gateways.iter().map(inbox).collect();
+        Round { inboxes, plan, pending: BTreeSet::new(), standing: Standing::new() }
     }
 
     fn walk(&mut self, store: &Path, asking: &Asking) {
-        let Round { inboxes, plan, pending, troubled } = self;
+        let Round { inboxes, plan, pending, standing } = self;
         for inbox in inboxes {
-            let names = match inbox.look() {
-                Ok(names) => names,
-                Err(error) => {
-                    if troubled.insert(inbox.folder().to_owned()) {
-                        warn!("inbox {}: {error}; tried again each second", inbox.folder().display());
-                    }
-                    continue;
+            let looked = inbox.look();
+            let now = looked.as_ref().err().map(ToString::to_string);
+            let before = standing.insert(inbox.gateway().to_owned(), now.clone()).flatten();
+            match &now {
+                Some(trouble) if before.is_none() => {
+                    warn!("gateway {}: {trouble}; tried again each second", inbox.gateway());
                 }
-            };
-            if troubled.remove(inbox.folder()) {
-                info!("inbox {}: it can be read again", inbox.folder().display());
+                None if before.is_some() => info!("gateway {}: it can be used again", inbox.gateway()),
+                _ => {}
             }
+            let Ok(names) = looked else { continue };
             for name in names {
                 let letter = inbox.read(name, plan);
                 if !deliver(&letter, (store, pending), asking) {
@@ -186,9 +191,29 @@ mod tests {
     use crate::time::Timestamp;
 
     fn round(folder: &Path) -> Round {
-        let inbox = Inbox::open("main", folder).expect("opens");
+        let mut inbox = Inbox::of("main", folder);
+        inbox.look().expect("made");
         let plan = Dialplan::new(&Numbers::default(), Some("US"));
-        Round { inboxes: vec![inbox], plan, pending: BTreeSet::new(), troubled: BTreeSet::new() }
+        Round { inboxes: vec![inbox], plan, pending: BTreeSet::new(), standing: Standing::new() }
+    }
+
+    #[test]
+    fn a_gateway_whose_folder_cannot_be_made_again_is_told_until_it_can() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gateway = folder.path().join("gateway");
+        let (mut round, (asking, _asked)) = (round(&gateway), Asking::new());
+        let mut told = || {
+            round.walk(Path::new("none"), &asking);
+            round.standing.get("main").cloned().flatten()
+        };
+        assert_eq!(told(), None);
+        fs::remove_dir_all(&gateway).expect("removed");
+        assert_eq!((told(), gateway.join("inbox/refused").is_dir()), (None, true));
+        fs::remove_dir_all(&gateway).expect("removed");
+        fs::write(&gateway, "in the way").expect("written");
+        assert!(told().is_some_and(|why| why.contains("gateway")));
+        fs::remove_file(&gateway).expect("removed");
+        assert_eq!(told(), None);
     }
 
     #[test]

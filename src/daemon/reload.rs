@@ -94,7 +94,8 @@ fn fresh(path: &std::path::Path, used: &Settings) -> Result<Fresh, String> {
         let kind = |settings: &Settings| settings.gateways.get(id).map(|gateway| gateway.kind.clone());
         kind(used) != kind(&settings)
     };
-    let gateways = gateways(&settings, is_other).map_err(|stopped| stopped.to_string())?;
+    let gateways =
+        gateways(&settings, is_other, |_, error| Err(error)).map_err(|stopped| stopped.to_string())?;
     Ok(Fresh { gateways, files, settings: Arc::new(settings), warnings })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A key is accepted once: at a start the outbox is read, and a text whose key is there already is answered without a
 //! second line. A last line without its end was never accepted; it is cut off. Whoever reads the outbox may move it
-//! away: the next text begins a new one.
+//! away, or its folder: the next text begins a new one.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct FileGateway {
     path: PathBuf,
-    file: File,
+    /// None as long as it couldn't be opened.
+    file: Option<File>,
     keys: BTreeSet<String>,
     cut: u64,
 }
@@ -50,20 +51,30 @@ struct Written {
 impl FileGateway {
     /// Opens the outbox in `folder`, making either if it isn't there, for this user alone.
     pub fn open(folder: &Path) -> Result<FileGateway, GatewayError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| GatewayError::file(folder, error))?;
-        let path = folder.join(OUTBOX);
-        let file = open(&path).map_err(|error| GatewayError::file(&path, error))?;
+        let mut gateway = FileGateway::later(folder);
+        gateway.begin()?;
+        Ok(gateway)
+    }
+
+    /// One that opens the outbox in `folder` with its first text, and with each until it can.
+    pub fn later(folder: &Path) -> FileGateway {
+        FileGateway { path: folder.join(OUTBOX), file: None, keys: BTreeSet::new(), cut: 0 }
+    }
+
+    fn begin(&mut self) -> Result<(), GatewayError> {
+        if let Some(folder) = self.path.parent() {
+            make(folder).map_err(|error| GatewayError::file(folder, error))?;
+        }
+        let failed = |error| GatewayError::file(&self.path, error);
+        let file = open(&self.path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(GatewayError::InUse(path)),
-            Err(TryLockError::Error(error)) => return Err(GatewayError::file(&path, error)),
+            Err(TryLockError::WouldBlock) => return Err(GatewayError::InUse(self.path.clone())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let mut gateway = FileGateway { path, file, keys: BTreeSet::new(), cut: 0 };
-        match gateway.read() {
-            Ok(()) => Ok(gateway),
-            Err(error) => Err(GatewayError::file(&gateway.path, error)),
-        }
+        let cut = read(&file, &mut self.keys).map_err(failed)?;
+        (self.cut, self.file) = (cut, Some(file));
+        Ok(())
     }
 
     /// How many bytes of a line that was never finished were cut off, at the start.
@@ -71,48 +82,23 @@ impl FileGateway {
         self.cut
     }
 
-    /// Reads the keys that are there, and cuts off a last line that has no end.
-    fn read(&mut self) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        let (mut whole, mut line) = (0_u64, Vec::new());
-        let mut reader = BufReader::new(&self.file);
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)? as u64;
-            if line.last() != Some(&b'\n') {
-                self.cut = length;
-                break;
-            }
-            whole += length;
-            // What somebody else wrote there has no key, and is none of ours.
-            self.keys.extend(serde_json::from_slice::<Written>(&line).map(|written| written.key));
-        }
-        if self.cut > 0 {
-            self.file.set_len(whole)?;
-            self.file.sync_all()?;
-        }
-        Ok(())
-    }
-
     fn append(&mut self, message: &Message) -> Answer {
-        if let Err(error) = self.stay_in_place() {
-            return Answer::NotAccepted(error.to_string());
-        }
+        let Some(file) = &mut self.file else { return Answer::NotAccepted("it isn't open".to_owned()) };
         let line = match line(message) {
             Ok(line) => line,
             Err(error) => return Answer::NotAccepted(error.to_string()),
         };
-        let before = match self.file.metadata() {
+        let before = match file.metadata() {
             Ok(now) => now.len(),
             Err(error) => return Answer::NotAccepted(error.to_string()),
         };
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_all());
+        let written = file.write_all(&line).and_then(|()| file.sync_all());
         match written {
             Ok(()) => {
                 self.keys.insert(message.key.clone());
                 Answer::Accepted(message.key.clone())
             }
-            Err(error) => match self.file.set_len(before).and_then(|()| self.file.sync_all()) {
+            Err(error) => match file.set_len(before).and_then(|()| file.sync_all()) {
                 Ok(()) => Answer::NotAccepted(error.to_string()),
                 Err(_) => Answer::Unknown(error.to_string()),
             },
@@ -120,30 +106,72 @@ impl FileGateway {
     }
 
     /// Begins a new outbox if the one that is open was moved away or deleted.
-    fn stay_in_place(&mut self) -> io::Result<()> {
-        let ours = self.file.metadata()?;
-        let there = fs::metadata(&self.path);
-        if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
+    fn stay_in_place(&mut self) -> Result<(), GatewayError> {
+        if self.file.as_ref().is_some_and(|file| is_at(file, &self.path)) {
             return Ok(());
         }
-        let file = open(&self.path)?;
-        file.try_lock().map_err(|_| io::Error::other("another program writes it"))?;
-        self.file = file;
-        Ok(())
+        self.file = None;
+        self.begin()
     }
 }
 
 impl Gateway for FileGateway {
     fn submit(&mut self, message: &Message) -> Answer {
-        if self.keys.contains(&message.key) {
-            return Answer::Accepted(message.key.clone());
+        let opened = match self.keys.contains(&message.key) {
+            true => Ok(()),
+            false => self.stay_in_place(),
+        };
+        match opened {
+            Err(error) => Answer::NotAccepted(error.to_string()),
+            // It may have been read just now.
+            Ok(()) if self.keys.contains(&message.key) => Answer::Accepted(message.key.clone()),
+            Ok(()) => self.append(message),
         }
-        self.append(message)
     }
 
     fn find(&mut self, key: &str) -> Found {
-        if self.keys.contains(key) { Found::Accepted(key.to_owned()) } else { Found::Absent }
+        // What is in an outbox that was never read, nobody knows.
+        let is_read = self.keys.contains(key) || self.file.is_some() || self.begin().is_ok();
+        match self.keys.contains(key) {
+            true => Found::Accepted(key.to_owned()),
+            false if is_read => Found::Absent,
+            false => Found::Unknown,
+        }
     }
+}
+
+/// Makes a folder of a gateway, and those above it, for this user alone; one that is there stays as it is.
+pub(super) fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Reads the keys that are there, and cuts off a last line that has no end; returns its bytes.
+fn read(mut file: &File, keys: &mut BTreeSet<String>) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(0))?;
+    let (mut whole, mut line) = (0_u64, Vec::new());
+    let mut reader = BufReader::new(file);
+    let cut = loop {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)? as u64;
+        if line.last() != Some(&b'\n') {
+            break length;
+        }
+        whole += length;
+        // What somebody else wrote there has no key, and is none of ours.
+        keys.extend(serde_json::from_slice::<Written>(&line).map(|written| written.key));
+    };
+    if cut > 0 {
+        file.set_len(whole)?;
+        file.sync_all()?;
+    }
+    Ok(cut)
+}
+
+/// Whether an open file is the one at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let ours = file.metadata().map(|it| (it.dev(), it.ino())).ok();
+    let there = fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+    ours.is_some() && ours == there
 }
 
 /// Opens the file for this user alone, and makes its name survive a power cut.
@@ -238,6 +266,39 @@ mod tests {
         gateway.submit(&sample("a"));
         gateway.submit(&sample("b"));
         assert_eq!(keys(room.path()), ["b"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_made_again_and_one_that_cannot_be_made_loses_no_text() {
+        let room = folder();
+        let place = room.path().join("outbox");
+        let mut gateway = FileGateway::open(&place).expect("opens");
+        gateway.submit(&sample("a"));
+        fs::remove_dir_all(&place).expect("removed");
+        fs::write(&place, "in the way").expect("written");
+        assert!(matches!(gateway.submit(&sample("b")), Answer::NotAccepted(_)));
+        assert_eq!((gateway.find("a"), gateway.find("b")), (Found::Accepted("a".into()), Found::Unknown));
+        fs::remove_file(&place).expect("removed");
+        assert_eq!(gateway.submit(&sample("b")), Answer::Accepted("b".into()));
+        assert_eq!((keys(&place), gateway.find("a")), (vec!["b".into()], Found::Accepted("a".into())));
+        let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+        assert_eq!((mode(&place), mode(&place.join(OUTBOX))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn an_outbox_that_could_not_be_opened_is_read_once_it_can() {
+        let room = folder();
+        let place = room.path().join("outbox");
+        FileGateway::open(&place).expect("opens").submit(&sample("a"));
+        let aside = room.path().join("aside");
+        fs::rename(&place, &aside).expect("renamed");
+        fs::write(&place, "in the way").expect("written");
+        let mut gateway = FileGateway::later(&place);
+        assert_eq!(gateway.find("a"), Found::Unknown);
+        fs::remove_file(&place).expect("removed");
+        fs::rename(&aside, &place).expect("renamed");
+        assert_eq!(gateway.submit(&sample("a")), Answer::Accepted("a".into()));
+        assert_eq!(keys(&place), ["a"]);
     }
 
     #[test]

@@ -11,15 +11,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::GatewayError;
+use super::file::make;
 use crate::event::{MessageState, Receipt, Reply};
 use crate::limits;
 use crate::phone::Dialplan;
@@ -213,15 +215,14 @@ impl Spot<'_> {
 }
 
 impl Inbox {
-    /// The inbox of the gateway `id` in `folder`, made if it isn't there.
-    ///
-    /// # Errors
-    /// It can't be made.
-    pub fn open(id: &str, folder: &Path) -> Result<Inbox, GatewayError> {
-        let folder = folder.join(INBOX);
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.join(REFUSED));
-        made.map_err(|error| GatewayError::file(&folder, error))?;
-        Ok(Inbox { folder, gateway: id.to_owned(), seen: BTreeMap::new() })
+    /// The inbox of the gateway `id` in `folder`; the first look makes it.
+    pub fn of(id: &str, folder: &Path) -> Inbox {
+        Inbox { folder: folder.join(INBOX), gateway: id.to_owned(), seen: BTreeMap::new() }
+    }
+
+    /// The gateway whose it is.
+    pub fn gateway(&self) -> &str {
+        &self.gateway
     }
 
     /// Where it is.
@@ -229,11 +230,24 @@ impl Inbox {
         &self.folder
     }
 
-    /// Names of files that are whole, in their order: some of them, if there are many.
+    /// Names of files that are whole, in their order: some of them, if there are many. What isn't there of its folders,
+    /// that of the gateway among them, is made.
     ///
     /// # Errors
-    /// The folder can't be read.
-    pub fn look(&mut self) -> io::Result<Vec<OsString>> {
+    /// The folder can't be made or read, or no outbox be written beside it.
+    pub fn look(&mut self) -> Result<Vec<OsString>, GatewayError> {
+        let refused = self.folder.join(REFUSED);
+        if !refused.is_dir() {
+            make(&refused).map_err(|error| GatewayError::file(&refused, error))?;
+        }
+        if let Some(folder) = self.folder.parent() {
+            let rights = Access::WRITE_OK | Access::EXEC_OK;
+            access(folder, rights).map_err(|error| GatewayError::file(folder, error.into()))?;
+        }
+        self.names().map_err(|error| GatewayError::file(&self.folder, error))
+    }
+
+    fn names(&mut self) -> io::Result<Vec<OsString>> {
         let mut names = BTreeMap::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -334,7 +348,7 @@ const LONG: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
     use crate::settings::Numbers;
@@ -347,7 +361,8 @@ mod tests {
     impl Room {
         fn new() -> Room {
             let folder = tempfile::tempdir().expect("a folder");
-            let inbox = Inbox::open("main", folder.path()).expect("opens");
+            let mut inbox = Inbox::of("main", folder.path());
+            inbox.look().expect("made");
             Room { folder, inbox }
         }
 
@@ -391,6 +406,25 @@ mod tests {
         assert!(room.path("a.jsonl").exists());
         room.inbox.clear(letter).expect("cleared");
         assert!(!room.path("a.jsonl").exists() && room.look().is_empty());
+    }
+
+    #[test]
+    fn an_inbox_that_is_gone_is_made_again_or_told() {
+        let mut room = Room::new();
+        let gateway = room.folder.path().join("gateway");
+        room.inbox = Inbox::of("main", &gateway);
+        for _ in 0..2 {
+            assert!(room.look().is_empty());
+            let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+            assert_eq!(
+                [&gateway, &gateway.join(INBOX), &gateway.join("inbox/refused")].map(|it| mode(it)),
+                [0o700; 3]
+            );
+            fs::remove_dir_all(&gateway).expect("removed");
+        }
+        fs::write(&gateway, "in the way").expect("written");
+        let told = room.inbox.look().expect_err("in the way").to_string();
+        assert!(told.contains("let this user write it"), "{told}");
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) fn findings(settings: &Settings, place: &Place) -> Vec<Finding> {
     }
 }
 
+/// Whether these come from a daemon that runs.
+pub(super) fn runs(found: &[Finding]) -> bool {
+    found.iter().all(|finding| finding.check != "daemon")
+}
+
 fn asked(answer: io::Result<Option<Answer>>) -> Result<String, Finding> {
     let (state, says) = match answer {
         Ok(Some(Answer { done: true, told })) => return Ok(told),
@@ -87,6 +92,7 @@ fn judged(seen: &Seen) -> Vec<Finding> {
     let mut all = vec![sip(seen)];
     all.extend(silent_taps(seen));
     all.extend(written(seen));
+    all.extend(closed_gateways(seen));
     all.extend([losses(seen)]);
     all.extend([tls(seen), srtp(seen).or_else(|| sound(seen))].into_iter().flatten());
     all.extend([tunnels(seen), malformed(seen)].into_iter().flatten());
@@ -119,6 +125,14 @@ fn silent_taps(seen: &Seen) -> impl Iterator<Item = Finding> {
     seen.all("tap_up").filter(|(_, up)| *up == 0).map(|(labels, _)| {
         let says = format!("tap {} doesn't listen; the service's log says why", label(labels, "tap"));
         Finding::new("tap", State::Wrong, says)
+    })
+}
+
+fn closed_gateways(seen: &Seen) -> impl Iterator<Item = Finding> {
+    seen.all("gateway_up").filter(|(_, up)| *up == 0).map(|(labels, _)| {
+        let id = label(labels, "gateway");
+        let says = format!("no text can leave by gateway {id}; `journalctl -u ringback` says why");
+        Finding::new("texts", State::Wrong, says)
     })
 }
 

@@ -10,11 +10,11 @@ use rustix::fs::{Access, access};
 use super::{Finding, State};
 use crate::settings::{GatewayKind, Settings};
 
-/// What is found of each gateway; `store` is the service's own file.
-pub(super) fn findings(settings: &Settings, store: &Path) -> Vec<Finding> {
+/// What is found of each gateway; `store` is the service's own file, and `runs` whether a daemon does.
+pub(super) fn findings(settings: &Settings, (store, runs): (&Path, bool)) -> Vec<Finding> {
     let of = |(id, gateway): (&String, &crate::settings::Gateway)| {
         let GatewayKind::File { path } = &gateway.kind;
-        let (state, says) = file(path, owner(store));
+        let (state, says) = file(path, owner(store), runs);
         Finding::new("gateway", state, format!("gateway {id}: {says}"))
     };
     settings.gateways.iter().map(of).collect()
@@ -25,11 +25,17 @@ fn owner(path: &Path) -> Option<u32> {
 }
 
 /// The folder and outbox of a file gateway, which `service` must be able to write.
-fn file(folder: &Path, service: Option<u32>) -> (State, String) {
+fn file(folder: &Path, service: Option<u32>, runs: bool) -> (State, String) {
     let (named, outbox) = (folder.display(), folder.join("outbox.jsonl"));
     match fs::metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound && runs => {
+            let says = format!(
+                "folder {named} is gone, and no text can leave; the daemon makes it again within a second, or                  `journalctl -u ringback` says why it can't"
+            );
+            return (State::Wrong, says);
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return (State::Unknown, format!("folder {named} isn't there yet; the first start makes it"));
+            return (State::Unknown, format!("folder {named} isn't there; the next start makes it"));
         }
         Err(error) => return unseen(folder, &error),
         Ok(about) if !about.is_dir() => {
@@ -85,14 +91,15 @@ mod tests {
     fn a_file_gateway_needs_a_folder_that_the_service_can_write() {
         let folder = tempfile::tempdir().expect("a folder");
         let own = owner(folder.path());
-        let state = |path: &Path, service| file(path, service).0;
+        let state = |path: &Path, service| file(path, service, false).0;
         assert_eq!(state(folder.path(), own), State::Ok);
         assert_eq!(state(folder.path(), own.map(|own| own + 1)), State::Wrong);
         assert_eq!(state(folder.path(), None), State::Ok);
         assert_eq!(state(&folder.path().join("none"), own), State::Unknown);
+        assert_eq!(file(&folder.path().join("none"), own, true).0, State::Wrong);
         let outbox = folder.path().join("outbox.jsonl");
         fs::write(&outbox, "x".repeat(1_001)).expect("written");
-        assert!(file(folder.path(), own).1.contains("2 KB"));
+        assert!(file(folder.path(), own, false).1.contains("2 KB"));
         assert_eq!(state(&outbox, own), State::Wrong, "no folder");
     }
 }

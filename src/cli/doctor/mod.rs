@@ -54,10 +54,12 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
             let mut all = site::findings(path, &loaded);
             let place = place(settings);
             all.extend(taps::findings(&settings.taps));
-            all.extend(daemon::findings(settings, &place));
+            let seen = daemon::findings(settings, &place);
+            let runs = daemon::runs(&seen);
+            all.extend(seen);
             all.extend(traffic::findings(settings, &place.path, SystemClock.now()));
-            all.extend(gateways::findings(settings, &place.path));
-            all.extend(store::findings(&place.path));
+            all.extend(gateways::findings(settings, (&place.path, runs)));
+            all.extend(store::findings(&place.path, runs));
             all.push(clock::finding());
             all
         }

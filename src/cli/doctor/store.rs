@@ -10,24 +10,30 @@ use crate::clock::{Clock, SystemClock};
 use crate::store::{Place, Reader};
 use crate::time::{Span, Timestamp};
 
-/// What is found of the store at `path`.
-pub(super) fn findings(path: &Path) -> Vec<Finding> {
-    let mut all = vec![contents(path)];
+/// What is found of the store at `path`; `runs` is whether a daemon does.
+pub(super) fn findings(path: &Path, runs: bool) -> Vec<Finding> {
+    let mut all = vec![contents(path, runs)];
     all.extend(privacy(path));
     all.extend(copy(path, SystemClock.now()));
     all.push(room(path));
     all
 }
 
-fn contents(path: &Path) -> Finding {
+fn contents(path: &Path, runs: bool) -> Finding {
     let named = path.display();
     let (state, says) = match File::open(path) {
         Ok(_) => match look(path) {
             Ok(says) => (State::Ok, says),
             Err(says) => (State::Wrong, says),
         },
+        Err(error) if error.kind() == ErrorKind::NotFound && runs => {
+            let says = format!(
+                "store {named} was taken away from the daemon that runs; with its next entry it writes all of it again"
+            );
+            (State::Wrong, says)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            (State::Unknown, format!("there is no store {named} yet; the first start makes it"))
+            (State::Unknown, format!("there is no store {named}; the next start makes it"))
         }
         Err(error) => (State::Unknown, format!("store {named}: {error}; sudo ringback doctor")),
     };
@@ -120,10 +126,11 @@ mod tests {
     fn a_store_is_whole_or_its_damage_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ringback.db");
-        assert_eq!(contents(&path).state, State::Unknown);
+        assert_eq!(contents(&path, false).state, State::Unknown);
+        assert_eq!(contents(&path, true).state, State::Wrong);
         drop(Sqlite::open(&Place::new(&path)).expect("opens"));
         assert_eq!(
-            contents(&path),
+            contents(&path, false),
             Finding::new(
                 "store",
                 State::Ok,
@@ -132,7 +139,7 @@ mod tests {
         );
         assert_eq!(privacy(&path), None);
         fs::write(&path, [7; 5_000]).expect("damaged");
-        assert_eq!(contents(&path).state, State::Wrong);
+        assert_eq!(contents(&path, false).state, State::Wrong);
     }
 
     #[test]
