@@ -25,6 +25,7 @@ use super::load;
 use super::salvage::{self, Salvaged};
 use super::schema::{self, STEPS};
 use super::sqlite::{self, Sqlite, fingerprint};
+use crate::time::Timestamp;
 
 /// A store as it was found.
 #[derive(Debug)]
@@ -44,10 +45,16 @@ pub struct Damage {
     pub aside: Option<PathBuf>,
     /// The backup the new store began with.
     pub restored: Option<PathBuf>,
+    /// The last entry of that backup, and its time.
+    pub since: Option<(u64, Timestamp)>,
     /// Later entries that could be read from the damaged file.
     pub salvaged: u64,
     /// Later entries that are in the damaged file and couldn't.
     pub unreadable: u64,
+    /// The last entry that the damaged file is known to have had; none if it can't be read.
+    pub end: Option<u64>,
+    /// Whether all opt-outs of the damaged file could be read.
+    pub opt_outs: bool,
 }
 
 impl Opened {
@@ -72,13 +79,39 @@ impl fmt::Display for Damage {
         write!(f, "store damaged: {}", self.what)?;
         if let Some(aside) = &self.aside {
             write!(f, "; kept as {}", aside.display())?;
-            match &self.restored {
-                Some(from) => write!(f, "; went on from {}", from.display())?,
-                None => write!(f, "; there was no good backup")?,
-            }
-            write!(f, "; {} entries salvaged, {} unreadable", self.salvaged, self.unreadable)?;
         }
-        write!(f, "; nothing is sent until an operator releases it")
+        if self.aside.is_some() || self.restored.is_some() {
+            self.lost(f)?;
+        }
+        write!(f, "; nothing is sent until `ringback release`")
+    }
+}
+
+impl Damage {
+    /// What isn't in the store any more, as far as anybody can tell, and what to do about it.
+    fn lost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.restored, self.since) {
+            (Some(from), Some((n, at))) => {
+                write!(f, "; went on from {}, which ends with entry {n} of {at}", from.display())?;
+            }
+            (Some(from), None) => write!(f, "; went on from {}, which is empty", from.display())?,
+            (None, _) => write!(f, "; there was no good backup")?,
+        }
+        let after = self.since.map_or(0, |(n, _)| n);
+        match self.end {
+            None => write!(f, "; every entry after {after} is lost")?,
+            Some(end) => match end.saturating_sub(after).saturating_sub(self.salvaged) {
+                0 => write!(f, "; all {} entries after it were read from what is damaged", self.salvaged)?,
+                lost => write!(f, "; of entries {} to {end} {lost} may be lost", after + 1)?,
+            },
+        }
+        match self.opt_outs {
+            true => write!(f, "; no opt-out is lost"),
+            false => {
+                let since = self.since.map(|(_, at)| format!("since {at} ")).unwrap_or_default();
+                write!(f, "; opt-outs {since}may be lost: enter them again, `ringback optout import`")
+            }
+        }
     }
 }
 
@@ -120,12 +153,13 @@ pub(super) fn renew(place: &Place, key: [u8; 32], what: &str) -> Result<(Connect
     let aside = place.set_aside()?;
     let restored = restore(place)?;
     let mut db = begin(&place.path, STEPS)?;
-    let Salvaged { entries, unreadable } = match &aside {
+    let since = load::newest(&db)?;
+    let Salvaged { entries, unreadable, end, opt_outs } = match &aside {
         Some(aside) => salvage::salvage(&mut db, aside)?,
         None => Salvaged::default(),
     };
-    let salvaged = entries;
-    let damage = Damage { what: what.to_owned(), aside, restored, salvaged, unreadable };
+    let (what, salvaged) = (what.to_owned(), entries);
+    let damage = Damage { what, aside, restored, since, salvaged, unreadable, end, opt_outs };
     load::set_meta(&db, load::HOLD, &damage.to_string())?;
     load::set_meta(&db, KEY, &fingerprint(&key).to_string())?;
     files::sync_folder(place.folder())?;
@@ -227,7 +261,9 @@ fn another_key(db: &Connection, key: &[u8; 32]) -> Result<Option<Damage>, StoreE
             if then.is_none() || lost == 0 {
                 return Ok(None);
             }
-            let what = format!("the key of {lost} opt-outs is not the one they were kept with");
+            let what = format!(
+                "the key of {lost} opt-outs is not the one they were kept with; put that one back, or enter them again"
+            );
             let damage = Damage { what, ..Damage::default() };
             load::set_meta(db, load::HOLD, &damage.to_string())?;
             Ok(Some(damage))

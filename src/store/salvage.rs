@@ -20,6 +20,10 @@ pub(super) struct Salvaged {
     pub(super) entries: u64,
     /// Entries that are there and can't be read.
     pub(super) unreadable: u64,
+    /// The last entry that was there; none if nobody can tell.
+    pub(super) end: Option<u64>,
+    /// All opt-outs were taken over.
+    pub(super) opt_outs: bool,
 }
 
 /// Takes over from the database at `path` what `db` doesn't have. Fails only if `db` can't be written.
@@ -30,10 +34,13 @@ pub(super) fn salvage(db: &mut Connection, path: &Path) -> Result<Salvaged, Stor
     }
     let after = load::newest(db)?.map_or(0, |(n, _)| n);
     let tx = db.transaction()?;
-    copy(&old, &tx, "SELECT hash, key FROM opt_outs", "INSERT OR IGNORE INTO opt_outs VALUES (?1, ?2)")?;
+    let into = "INSERT OR IGNORE INTO opt_outs VALUES (?1, ?2)";
+    let opt_outs = copy(&old, &tx, "SELECT hash, key FROM opt_outs", into)?;
     copy(&old, &tx, "SELECT key, n FROM resent", fold::RESENT)?;
     copy(&old, &tx, "SELECT name, value FROM meta", "INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
-    let mut salvaged = Salvaged::default();
+    let end = old.query_row("SELECT coalesce(max(n), 0) FROM journal", [], |row| row.get::<_, i64>(0));
+    let end = end.ok().and_then(|end| u64::try_from(end).ok());
+    let mut salvaged = Salvaged { end, opt_outs, ..Salvaged::default() };
     for n in numbers(&old, number(after)) {
         match rows::read(&old, n) {
             Ok(Some(found)) => {
@@ -74,17 +81,18 @@ fn reached(old: &Connection, after: i64, order: &str) -> BTreeSet<i64> {
     rows.map_while(Result::ok).collect()
 }
 
-/// Copies rows of two columns, as many as can be read.
-fn copy(old: &Connection, new: &Connection, from: &str, to: &str) -> Result<(), StoreError> {
-    let Ok(mut all) = old.prepare(from) else { return Ok(()) };
+/// Copies rows of two columns, as many as can be read; whether that was all of them.
+fn copy(old: &Connection, new: &Connection, from: &str, to: &str) -> Result<bool, StoreError> {
+    let Ok(mut all) = old.prepare(from) else { return Ok(false) };
     let pair = |row: &rusqlite::Row<'_>| {
         Ok((row.get::<_, rusqlite::types::Value>(0)?, row.get::<_, rusqlite::types::Value>(1)?))
     };
-    let Ok(rows) = all.query_map([], pair) else { return Ok(()) };
-    for row in rows.map_while(Result::ok) {
+    let Ok(rows) = all.query_map([], pair) else { return Ok(false) };
+    for row in rows {
+        let Ok(row) = row else { return Ok(false) };
         new.prepare_cached(to)?.execute(row)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// At most so many entries are taken over; earlier ones stay in the file that was set aside.

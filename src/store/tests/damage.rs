@@ -63,7 +63,7 @@ fn nothing_is_sent_until_an_operator_releases_it() {
     fs::write(room.path(), "this is no database, though it is long enough to hold a header; ".repeat(4))
         .expect("a file");
     let (_, damage) = damaged(&room);
-    assert!(damage.to_string().ends_with("nothing is sent until an operator releases it"));
+    assert!(damage.to_string().ends_with("nothing is sent until `ringback release`"));
     let mut again = room.sound();
     assert_eq!(again.load().expect("a state").hold, Some(damage.to_string()), "a restart is no release");
     again.release().expect("room on the disk");
@@ -96,6 +96,28 @@ fn what_came_after_the_backup_is_read_from_the_damaged_file() {
     assert_eq!((damage.restored.is_some(), damage.salvaged, damage.unreadable), (true, 11, 1));
     let state = store.load().expect("a state");
     assert_eq!((state.next, state.messages.len()), (25, 4));
+}
+
+#[test]
+fn what_may_be_lost_since_the_backup_is_told() {
+    let told = |spoil: &dyn Fn(&Room)| {
+        let room = Room::new();
+        written(&room, 4, 2);
+        spoil(&room);
+        damaged(&room).1.to_string()
+    };
+    let sql = |room: &Room, sql: &str| assert_eq!(room.sound().db.execute(sql, []), Ok(1));
+    let since = format!("ends with entry 12 of {}", at(1));
+    let one = told(&|room| sql(room, "UPDATE journal SET crc = crc + 1 WHERE n = 17"));
+    assert!(one.contains(&since), "{one}");
+    assert!(one.contains("; of entries 13 to 24 1 may be lost; no opt-out is lost; "), "{one}");
+    let before = told(&|room| sql(room, "UPDATE journal SET crc = crc + 1 WHERE n = 7"));
+    assert!(before.contains("; all 12 entries after it were read from what is damaged; "), "{before}");
+    let all = told(&|room| fs::write(room.path(), "no database. ".repeat(20)).expect("a file"));
+    let entered = format!("; opt-outs since {} may be lost: enter them again", at(1));
+    assert!(all.contains("; every entry after 12 is lost") && all.contains(&entered), "{all}");
+    let gone = told(&|room| fs::remove_file(room.path()).expect("removed"));
+    assert!(gone.contains(&since) && gone.contains(&entered), "{gone}");
 }
 
 #[test]
