@@ -17,7 +17,8 @@ use crate::daemon::{self, Stopped};
 use crate::settings::{LogFormat, Settings};
 use crate::store::Place;
 
-/// Runs until SIGTERM or SIGINT; SIGHUP has it read its configuration anew. Status 2 if the configuration can't be used, 1 if anything else at the start can't.
+/// Runs until SIGTERM or SIGINT; SIGHUP has it read its configuration anew. Status 2 if the configuration can't be used, or the store
+/// that it names is of a later version or none, 1 if anything else at the start can't.
 pub fn run(args: &RunArgs) -> ExitCode {
     let path = args.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
     let loaded = match config::load(path) {
@@ -45,11 +46,13 @@ pub fn run(args: &RunArgs) -> ExitCode {
             ExitCode::from(USAGE)
         }
         Err(stopped) => {
+            // What no restart makes better is told apart, so that nobody starts it again and again.
+            let is_final = matches!(&stopped, Stopped::Store(error) if error.is_final());
             match logging.format {
                 LogFormat::Human => eprintln!("ringback: {stopped}"),
                 LogFormat::Json => tracing::error!("{stopped}"),
             }
-            ExitCode::FAILURE
+            if is_final { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }

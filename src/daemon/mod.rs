@@ -48,7 +48,7 @@ use crate::event::{Event, JournalEntry, MessageState, Outcome, Receipt, State};
 use crate::gateway::{FileGateway, GatewayError};
 use crate::settings::{GatewayKind, Settings, Tap, TapKind, Taping, Written};
 use crate::source::{self, Live, Taps};
-use crate::store::{Batch, OptOut, Place, Sqlite, Store, StoreError, Writer};
+use crate::store::{Batch, OptOut, Place, Shut, Sqlite, Store, StoreError, Writer};
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::Packet;
 
@@ -116,7 +116,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let (carrier, answers) =
         Carrier::start(gateways, clock.clone(), hold.is_some()).map_err(Stopped::System)?;
     let mut desk = Desk::new(&settings, clock.clone(), hold, Reload::new(config, reload, settings.clone()));
-    let writer = Writer::start(Box::new(store), desk.hearing(carrier.news())).map_err(Stopped::System)?;
+    let writer = Writer::start(store, desk.hearing(carrier.news())).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     desk.open(&settings, &place, &clock);
     let upkeep = Upkeep::new(place, clock.clone());
@@ -347,12 +347,16 @@ impl Office {
     }
 }
 
-fn open(place: &Place) -> Result<(Sqlite, State), Stopped> {
-    let opened = Sqlite::open(place).map_err(Stopped::Store)?;
-    if let Some(damage) = opened.damage() {
-        error!("{damage}");
-    }
-    let mut store = opened.store();
+fn open(place: &Place) -> Result<(Box<dyn Store>, State), Stopped> {
+    let mut store: Box<dyn Store> = match Sqlite::open(place) {
+        Ok(opened) => {
+            opened.damage().into_iter().for_each(|damage| error!("{damage}"));
+            Box::new(opened.store())
+        }
+        // Calls are judged meanwhile; the first commit tells what is wrong.
+        Err(error) if error.may_pass() => Box::new(Shut::read(place).map_err(|_| Stopped::Store(error))?),
+        Err(error) => return Err(Stopped::Store(error)),
+    };
     let state = store.load().map_err(Stopped::Store)?;
     if let Some(why) = &state.hold {
         warn!("no texts leave: {why}");
@@ -360,7 +364,7 @@ fn open(place: &Place) -> Result<(Sqlite, State), Stopped> {
     let pending = state.messages.iter().filter(|message| message.is_pending()).count();
     info!(
         "store {}: next entry {}, {} cases, {pending} texts pending, {} legs open",
-        store.path().display(),
+        place.path.display(),
         state.next,
         state.cases.len(),
         state.open_calls.len()

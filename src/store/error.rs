@@ -65,6 +65,20 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it may be otherwise in a while without anybody touching the configuration: the disk, or the right to
+    /// write there.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            StoreError::File { .. } | StoreError::Full | StoreError::ReadOnly | StoreError::Disk { .. }
+        )
+    }
+
+    /// Whether only another version or another path helps.
+    pub fn is_final(&self) -> bool {
+        matches!(self, StoreError::Newer { .. } | StoreError::Foreign { .. })
+    }
+
     pub(super) fn file(path: &Path, error: &io::Error) -> StoreError {
         let advice = match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => "; make it writable, or name another path",

@@ -23,6 +23,7 @@ mod retain;
 mod rows;
 mod salvage;
 mod schema;
+mod shut;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use files::Place;
 pub use memory::Memory;
 pub use open::{Damage, Opened};
 pub use reader::Reader;
+pub use shut::Shut;
 pub use sqlite::Sqlite;
 pub use writer::{BOUND, Full, News, Standing, Writer};
 

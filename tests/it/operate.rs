@@ -231,6 +231,57 @@ fn the_log_is_for_people_or_for_programs_and_shows_no_number_in_either() {
 }
 
 #[test]
+fn a_store_that_cannot_be_written_at_the_start_stops_no_capture_and_gets_all_of_it_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    site(folder.path());
+    said(&ringback(folder.path(), &["optout", "add", "+13125550199"]));
+    // Root may write anything, but no file where a folder is.
+    let bar = folder.path().join("ringback.db.lock");
+    std::fs::remove_file(&bar).and_then(|()| std::fs::create_dir(&bar)).expect("barred");
+    let daemon = Daemon::start(folder.path());
+    daemon.sends("hep-packed-and-strange-chunks");
+    let read = || std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    let seen =
+        |is_done: &dyn Fn() -> bool| (0..500).any(|_| is_done() || diagnosed(folder.path()).is_empty());
+    assert!(seen(&|| read().contains("INFO ringback::daemon: call ")), "{}", read());
+    let told: Vec<String> = read().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("the store can't be written: store ringback.db.lock: "), "{told:?}");
+    let found = diagnosed(folder.path());
+    assert!(holds(&found, "store", "wrong", "rows wait for a store that can't be written"), "{found:?}");
+    std::fs::remove_dir(&bar).expect("free again");
+    let kept = || said(&ringback(folder.path(), &["task", "list"])).lines().count() > 0;
+    assert!(seen(&kept), "{}", read());
+    assert!(read().contains("the store can be written again"), "{}", read());
+}
+
+#[test]
+fn a_store_of_a_later_version_or_of_another_program_is_no_reason_to_start_again_and_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    site(folder.path());
+    let path = folder.path().join("ringback.toml");
+    let text = std::fs::read_to_string(&path).expect("a configuration");
+    std::fs::write(&path, format!("{text}[[tap]]\ntype = \"files\"\nfolder = \".\"\n")).expect("written");
+    let store = folder.path().join("ringback.db");
+    std::fs::write(&store, "no store. ".repeat(30)).expect("written");
+    let run = || {
+        let done = ringback(folder.path(), &["run"]);
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.code(), text.lines().last().unwrap_or_default().to_owned())
+    };
+    let told = run();
+    assert!(told.0 == Some(2) && told.1.contains("a file of another program"), "{told:?}");
+    std::fs::remove_file(&store).expect("removed");
+    said(&ringback(folder.path(), &["optout", "add", "+13125550199"]));
+    // `user_version` in the header of the file.
+    let mut bytes = std::fs::read(&store).expect("a store");
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&store, bytes).expect("written");
+    let told = run();
+    assert!(told.0 == Some(2) && told.1.ends_with("install the later one again"), "{told:?}");
+}
+
+#[test]
 fn a_selftest_passes_beside_a_daemon_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let daemon = Daemon::start(folder.path());

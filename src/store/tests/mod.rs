@@ -5,5 +5,5 @@ mod damage;
 mod opening;
 mod privacy;
 mod round_trip;
-mod samples;
+pub(super) mod samples;
 mod waiting;

@@ -13,28 +13,28 @@ use crate::store::{Batch, Opened, Place, Sqlite};
 use crate::time::{Span, Timestamp};
 
 /// A folder for a store, gone when dropped.
-pub(super) struct Room {
+pub(in crate::store) struct Room {
     folder: TempDir,
 }
 
 impl Room {
-    pub(super) fn new() -> Room {
+    pub(in crate::store) fn new() -> Room {
         Room { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(in crate::store) fn place(&self) -> Place {
         Place::new(self.folder.path().join("state").join("ringback.db"))
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(in crate::store) fn path(&self) -> PathBuf {
         self.place().path
     }
 
-    pub(super) fn open(&self) -> Opened {
+    pub(in crate::store) fn open(&self) -> Opened {
         Sqlite::open(&self.place()).expect("a store that opens")
     }
 
-    pub(super) fn sound(&self) -> Sqlite {
+    pub(in crate::store) fn sound(&self) -> Sqlite {
         match self.open() {
             Opened::Sound(store) => store,
             Opened::Damaged(_, damage) => panic!("{damage}"),
@@ -43,17 +43,17 @@ impl Room {
 }
 
 /// A moment `s` seconds after the first.
-pub(super) fn at(s: i64) -> Timestamp {
+pub(in crate::store) fn at(s: i64) -> Timestamp {
     Timestamp::from_parts(1_795_198_624, 0) + Span::from_secs(s)
 }
 
 /// The `k`th caller.
-pub(super) fn caller(k: u64) -> Party {
+pub(in crate::store) fn caller(k: u64) -> Party {
     Party::Number(Number::parse(&format!("+1312555{:04}", k % 10_000)).expect("a number"))
 }
 
 /// The `k`th call.
-pub(super) fn key(k: u64) -> CallKey {
+pub(in crate::store) fn key(k: u64) -> CallKey {
     CallKey { hash: k, nth: 1 }
 }
 
@@ -62,7 +62,7 @@ fn office() -> Party {
 }
 
 /// The record of the `k`th call.
-pub(super) fn call(k: u64, s: i64, missed: bool) -> CallRecord {
+pub(in crate::store) fn call(k: u64, s: i64, missed: bool) -> CallRecord {
     let digits = caller(k).shown();
     let leg = LegRecord {
         call_id: format!("{k}-{}@10.0.0.5", digits.trim_start_matches("+1")),
@@ -103,7 +103,7 @@ pub(super) fn call(k: u64, s: i64, missed: bool) -> CallRecord {
 }
 
 /// The text of the `k`th call's case.
-pub(super) fn message(k: u64, s: i64, state: MessageState) -> Message {
+pub(in crate::store) fn message(k: u64, s: i64, state: MessageState) -> Message {
     Message {
         key: format!("{}/lead/ack", key(k)),
         case: key(k).to_string(),
@@ -128,7 +128,7 @@ pub(super) fn message(k: u64, s: i64, state: MessageState) -> Message {
 }
 
 /// What a missed call leads to: the call, its case, a decision, a text in `state`, a task.
-pub(super) fn missed(n: u64, k: u64, s: i64, state: MessageState) -> Vec<JournalEntry> {
+pub(in crate::store) fn missed(n: u64, k: u64, s: i64, state: MessageState) -> Vec<JournalEntry> {
     let case = key(k).to_string();
     let national = caller(k).number().expect("a number").national();
     let decision = Decision {
@@ -162,22 +162,26 @@ pub(super) fn missed(n: u64, k: u64, s: i64, state: MessageState) -> Vec<Journal
 }
 
 /// The end of the `k`th call's case.
-pub(super) fn closed(n: u64, k: u64, s: i64) -> Vec<JournalEntry> {
+pub(in crate::store) fn closed(n: u64, k: u64, s: i64) -> Vec<JournalEntry> {
     entries(n, s, [Event::CaseClosed(CaseClosed { case: key(k).to_string(), why: "quiet".into() })])
 }
 
 /// Events as entries from number `n` on.
-pub(super) fn entries(n: u64, s: i64, events: impl IntoIterator<Item = Event>) -> Vec<JournalEntry> {
+pub(in crate::store) fn entries(
+    n: u64,
+    s: i64,
+    events: impl IntoIterator<Item = Event>,
+) -> Vec<JournalEntry> {
     (n..).zip(events).map(|(n, event)| JournalEntry { n, at: at(s), event }).collect()
 }
 
 /// A batch of entries.
-pub(super) fn batch(entries: Vec<JournalEntry>) -> Batch {
+pub(in crate::store) fn batch(entries: Vec<JournalEntry>) -> Batch {
     Batch { entries, ..Batch::default() }
 }
 
 /// A leg of the `k`th call as it stands while it rings.
-pub(super) fn ringing(k: u64, s: i64) -> OpenCall {
+pub(in crate::store) fn ringing(k: u64, s: i64) -> OpenCall {
     OpenCall {
         call: key(k),
         call_id: format!("{k}@10.0.0.5"),
