@@ -250,7 +250,7 @@ fn a_store_that_cannot_be_written_at_the_start_stops_no_capture_and_gets_all_of_
     let found = diagnosed(folder.path());
     assert!(holds(&found, "store", "wrong", "rows wait for a store that can't be written"), "{found:?}");
     std::fs::remove_dir(&bar).expect("free again");
-    let kept = || said(&ringback(folder.path(), &["task", "list"])).lines().count() > 0;
+    let kept = || said(&ringback(folder.path(), &["message", "list"])).lines().count() > 0;
     assert!(seen(&kept), "{}", read());
     assert!(read().contains("the store can be written again"), "{}", read());
 }
