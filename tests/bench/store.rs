@@ -5,6 +5,7 @@
 //! store check PATH N          opens it and reads entries 1 to N; prints the last number, fails if one is missing
 //! store fill PATH ENTRIES     writes so many
 //! store start PATH            opens and loads it; prints milliseconds
+//! store set PATH SECONDS      the clock is put forward by so many, back if below zero
 //! store latency PATH COUNT    one missed call after another; prints microseconds from put to durable
 //! ```
 
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use ringback::event::{Event, JournalEntry};
+use ringback::event::{ClockGap, Event, JournalEntry};
 use ringback::store::{Batch, News, Opened, Place, Reader, Sqlite, Store, Writer};
 use ringback::time::{Span, Timestamp};
 
@@ -28,8 +29,9 @@ fn main() -> Outcome {
         ["check", path, n] => check(Path::new(path), n.parse()?),
         ["fill", path, entries] => fill(Path::new(path), entries.parse()?),
         ["start", path] => start(Path::new(path)),
+        ["set", path, seconds] => set(Path::new(path), seconds.parse()?),
         ["latency", path, count] => latency(Path::new(path), count.parse()?),
-        _ => Err("store write|check|fill|start|latency PATH [N]".into()),
+        _ => Err("store write|check|fill|start|set|latency PATH [N]".into()),
     }
 }
 
@@ -108,6 +110,19 @@ fn start(path: &Path) -> Outcome {
         state.cases.len(),
         state.messages.len()
     );
+    Ok(())
+}
+
+/// As a daemon says it that finds its clock set, a second after the last entry.
+fn set(path: &Path, seconds: i64) -> Outcome {
+    let (mut store, _) = open(path)?;
+    let state = store.load()?;
+    let begun = now();
+    let at = state.last_at.ok_or("an empty store")? + Span::from_secs(seconds + 1);
+    let event = Event::ClockGap(ClockGap { by_us: seconds * 1_000_000, unsure: true });
+    let entries = vec![JournalEntry { n: state.next, at, event }];
+    store.commit(&[Batch { entries, ..Batch::default() }])?;
+    println!("written in {} ms", begun.elapsed().as_millis());
     Ok(())
 }
 
