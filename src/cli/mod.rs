@@ -147,11 +147,12 @@ pub struct ExplainArgs {
     /// A call's id, a caller's number or a message's key
     #[arg(value_name = "WHAT")]
     pub what: String,
-    /// The folder a replay wrote
-    #[arg(long, value_name = "DIR")]
+    /// The folder a replay wrote, in place of the store of a configuration
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub out: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    config: Option<OsString>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "told by its own")]
+    pub chore: ChoreArgs,
 }
 
 /// `ringback learn`.
@@ -377,10 +378,6 @@ pub fn run() -> ExitCode {
     if !matches!(command, Command::Run(_)) {
         log::begin(Logging { level: LogLevel::Warn, ..Logging::default() });
     }
-    if let Some(flag) = later_flag(&command) {
-        eprintln!("ringback: {flag} comes with a later version; leave it out");
-        return ExitCode::from(USAGE);
-    }
     match command {
         Command::Replay(args) => replay::run(args),
         Command::Run(args) => run::run(&args),
@@ -433,14 +430,6 @@ pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
             eprintln!("ringback: can't write the output: {error}; make room or write elsewhere");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// A flag of the contract that was given and isn't understood yet.
-fn later_flag(command: &Command) -> Option<&'static str> {
-    match command {
-        Command::Explain(ExplainArgs { config: Some(_), .. }) => Some("explain --config"),
-        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::chores::{number, settings};
-use super::show::{clean, explain, local, table};
+use super::show::{clean, explain, table};
 use super::{KeyArgs, KeyFormat, ListArgs, OptoutList, TaskList, USAGE, finish};
 use crate::settings::Settings;
 use crate::store::{Place, Reader, StoreError};
@@ -64,16 +64,37 @@ pub fn reviews(args: &TaskList) -> ExitCode {
         #[serde(flatten)]
         review: &'a crate::event::Review,
         decided: bool,
+        /// The call, as far as it is still kept.
+        caller: Option<&'a crate::phone::Party>,
+        called: Option<&'a crate::phone::Party>,
+        outcome: Option<crate::event::Outcome>,
+        confidence: Option<crate::event::Confidence>,
     }
     list(&args.list, |reader, page| {
-        let result = reader.reviews(|at, review, decided| {
-            let row = Row { at, review: &review, decided };
-            let word = if decided { "decided, " } else { "" };
-            let text =
-                |look: &table::Look| format!("{}  {word}{}", local(at, &look.tz), table::review(&review));
-            (decided && !args.all) || page.row(&row, text)
-        });
-        result.map(|()| true)
+        let mut broken = None;
+        let mut tell = |at, review: crate::event::Review, decided| {
+            if decided && !args.all {
+                return true;
+            }
+            let found = reader.call(&review.call.to_string()).unwrap_or_else(|error| {
+                broken = Some(error);
+                None
+            });
+            let call = found.as_ref();
+            let row = Row {
+                at,
+                review: &review,
+                decided,
+                caller: call.and_then(|call| call.caller.as_ref()),
+                called: call.and_then(|call| call.called.as_ref()),
+                outcome: call.map(|call| call.outcome),
+                confidence: call.map(|call| call.confidence),
+            };
+            let word = if decided { "\n    decided" } else { "" };
+            page.row(&row, |look| format!("{}{word}", table::reviewed((at, &review), call, look)))
+        };
+        reader.reviews(&mut tell)?;
+        broken.map_or(Ok(true), Err)
     })
 }
 

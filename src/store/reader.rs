@@ -1,5 +1,6 @@
 //! Reads a store that another process may be writing: for `explain`, `report` and the lists.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -103,6 +104,40 @@ impl Reader {
             Event::Review(review) => Some((review, open.is_none())),
             _ => None,
         }))
+    }
+
+    /// Every call from or to a number whose digits end with `digits`, in the order of the journal.
+    pub fn calls_with(&self, digits: &str, mut tell: impl FnMut(CallRecord)) -> Result<(), StoreError> {
+        let mut named = self.db.prepare("SELECT id FROM people WHERE owner = 0 AND value LIKE '%' || ?1")?;
+        let ids = named.query_map([digits], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let mut calls = BTreeSet::new();
+        let mut find = self.db.prepare(
+            "SELECT calls.n FROM calls JOIN journal USING (n) WHERE instr(body, '{\"~\":' || ?1 || '}') > 0",
+        )?;
+        for id in ids {
+            for n in find.query_map([id], |row| row.get::<_, i64>(0))? {
+                calls.insert(n?);
+            }
+        }
+        for n in calls {
+            if let Some(Event::Call(record)) = rows::read(&self.db, n)?.map(|found| found.entry.event) {
+                tell(*record);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was decided about a call, left to people, planned and sent because of it, each in its last state, in the order
+    /// of the journal.
+    pub fn about(&self, call: &str) -> Result<Vec<JournalEntry>, StoreError> {
+        let mut all = self.db.prepare(
+            "SELECT n FROM decisions WHERE call = ?1 UNION SELECT n FROM reviews WHERE call = ?1
+             UNION SELECT n FROM tasks WHERE key >= ?1 || '/' AND key < ?1 || '0'
+             UNION SELECT n FROM messages WHERE key >= ?1 || '/' AND key < ?1 || '0' ORDER BY n",
+        )?;
+        let numbers = all.query_map([call], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let found = numbers.into_iter().map(|n| rows::read(&self.db, n));
+        found.filter_map(Result::transpose).map(|found| Ok(found?.entry)).collect()
     }
 
     /// The call with this id.

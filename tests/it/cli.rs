@@ -39,13 +39,6 @@ fn another_command_given_a_wrong_configuration_is_status_2() {
 }
 
 #[test]
-fn flags_of_later_versions_are_refused_by_name() {
-    let done = ringback(&["explain", "x", "--config", "y"]);
-    assert_eq!(done.status.code(), Some(2));
-    assert!(told(&done).contains("--config") && told(&done).contains("later version"), "{}", told(&done));
-}
-
-#[test]
 fn a_tape_stands_in_place_of_captures_and_one_that_isnt_there_is_told() {
     for args in
         [&["replay", "--tape", "x", "y"][..], &["replay", "--tape", "x", "--until", "1h"], &["replay"]]

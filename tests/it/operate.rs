@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::Duration;
 
-use ringback::event::{Event, JournalEntry, Message, MessageState, Review, Task};
+use ringback::event::{CallRecord, Event, JournalEntry, Message, MessageState, Review, Task};
 use ringback::phone::{Number, Party};
 use ringback::store::{Batch, Place, Sqlite, Store};
 use ringback::time::Timestamp;
@@ -18,6 +18,8 @@ fn site(folder: &Path) {
     let text = format!("{text}[store]\npath = \"ringback.db\"\n");
     std::fs::write(folder.join("ringback.toml"), text).expect("written");
 }
+
+const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/caller-cancels");
 
 fn ringback(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
@@ -406,8 +408,27 @@ fn a_review_is_decided_once_and_a_missed_call_becomes_a_task() {
         let call = call.parse().expect("a call");
         Event::Review(Review { case: "4f9c2a6b01de".into(), call, reason: "uncertain_call".into() })
     };
-    put(folder.path(), vec![review("4f9c2a6b01de"), review("4f9c2a6b01df")]);
-    assert_eq!(said(&run(&["review", "list"])).lines().count(), 2);
+    let recorded = folder.path().join("out");
+    let replay = ["replay", "--out", recorded.to_str().expect("text"), CAPTURE];
+    assert!(ringback(folder.path(), &replay).status.success());
+    let line = std::fs::read_to_string(recorded.join("caller-cancels/calls.jsonl")).expect("a call");
+    let mut call: CallRecord = serde_json::from_str(line.trim()).expect("a call");
+    call.call = "4f9c2a6b01de".parse().expect("a call");
+    put(folder.path(), vec![Event::Call(Box::new(call)), review("4f9c2a6b01de"), review("4f9c2a6b01df")]);
+    let listed = said(&run(&["review", "list"]));
+    for part in [
+        "+13125550145      +13125550111      abandoned",
+        "11 s",
+        "hung up before anybody",
+        "a person decides",
+    ] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    assert!(listed.contains("[4f9c2a6b01de]") && listed.contains("[4f9c2a6b01df]"), "{listed}");
+    let explained = said(&run(&["explain", "4f9c2a6b01de"]));
+    assert!(explained.contains("abandoned, missed") && explained.contains("\nreview\n"), "{explained}");
+    assert_eq!(explained, said(&run(&["explain", "312-555-0145"])));
+    assert!(refused(&run(&["explain", "+13125550146"]), 1).contains("nothing in ringback.db is about"));
     said(&run(&["review", "decide", "4f9c2a6b01de", "missed"]));
     said(&run(&["review", "decide", "4f9c2a6b01df", "ignore"]));
     assert_eq!(said(&run(&["review", "list"])), "");

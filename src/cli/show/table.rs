@@ -8,6 +8,7 @@ use super::{clean, is_plain, local, words};
 use crate::event::{CallRecord, Message, MessageState, Review, Task};
 use crate::phone::Party;
 use crate::rules::Why;
+use crate::time::Timestamp;
 
 /// How a table is drawn.
 #[derive(Clone, Debug)]
@@ -101,6 +102,28 @@ pub fn task(task: &Task, look: &Look) -> String {
 pub fn review(review: &Review) -> String {
     let sentence = Why::from_code(&review.reason).map_or("", Why::sentence);
     format!("[{}]  {}: {sentence}", review.call, clean(&review.reason))
+}
+
+/// The same with what it takes to decide: the call, why nobody else may, and what the verdict rests on. Of a call that is no longer
+/// kept, when it was left to them.
+pub fn reviewed((at, review): (Timestamp, &Review), record: Option<&CallRecord>, look: &Look) -> String {
+    let sentence = Why::from_code(&review.reason).map_or("", Why::sentence);
+    let id = paint(look, DIM, &format!("  [{}]", review.call));
+    let reason = format!("    {}: {sentence}{id}", clean(&review.reason));
+    let Some(record) = record else { return format!("{}\n{reason}", local(at, &look.tz)) };
+    let mut text = String::with_capacity(256);
+    let (at, caller, called) =
+        (local(record.at, &look.tz), shown_caller(record), shown(record.called.as_ref()));
+    row(
+        &mut text,
+        [&at, &fit(&caller, 16), &fit(&called, 16)],
+        &outcome(words::outcome(record.outcome)),
+        [&seconds(record.rang_ms), &seconds(record.talked_ms)],
+    );
+    let because: Vec<&str> = record.evidence.iter().take(2).map(|it| words::rule(&it.rule)).collect();
+    let because = fit(&because.join("; "), 84).into_owned();
+    let seen = if because.is_empty() { String::new() } else { format!("\n    seen: {because}") };
+    format!("{text}{seen}\n{reason}")
 }
 
 /// A heading.
