@@ -147,7 +147,7 @@ impl Figures {
     /// The text format of Prometheus (version 0.0.4).
     pub fn text(&self) -> String {
         let mut page = Page::default();
-        page.counts(&self.counts);
+        page.counts(&self.counts.clone().and(self.hep()));
         self.taps(&mut page);
         self.store(&mut page);
         let kinds = self.entries.kinds.iter();
@@ -159,7 +159,12 @@ impl Figures {
             "state",
             texts,
         );
-        page.one("late_packets_total", "counter", "Packets that came too late to be judged by.", self.late);
+        page.one(
+            "late_packets_total",
+            "counter",
+            "Packets that came more than a second late and count as lost; late_total is of those that were used.",
+            self.late,
+        );
         page.head("gateway_up", "gauge", "1 while texts can leave by a gateway.");
         for (id, trouble) in &self.gateways {
             page.row("gateway_up", &[("gateway", id)], u64::from(trouble.is_none()));
@@ -175,7 +180,12 @@ impl Figures {
             seconds,
         );
         page.one("recent_sip_messages", "gauge", "SIP messages of the last minutes.", messages);
-        page.one("open_calls", "gauge", "Calls that are followed now.", self.load.open_calls as u64);
+        page.one(
+            "open_calls",
+            "gauge",
+            "Calls in sight now, those that ended up to 32 s ago among them.",
+            self.load.open_calls as u64,
+        );
         page.one(
             "cases",
             "gauge",
@@ -190,6 +200,13 @@ impl Figures {
         );
         page.one("healthy", "gauge", "1 while /healthz says so.", u64::from(self.troubles().is_empty()));
         page.out
+    }
+
+    /// HEP that listeners took, beside what was in frames.
+    fn hep(&self) -> Counts {
+        let listeners = self.taps.iter().filter(|tap| tap.hears.0 == "hep");
+        let taken: u64 = listeners.map(|tap| tap.counts.packets).sum();
+        Counts([("hep".to_owned(), taken.into())].into_iter().collect())
     }
 
     fn taps(&self, page: &mut Page) {
@@ -373,6 +390,8 @@ pub mod tests {
         let busy = |times| Summary { outcomes: [(Outcome::Busy, times)].into(), ..Summary::default() };
         let earlier = Summary { calls: 2, outcomes: [(Outcome::Declined, 1)].into(), ..Summary::default() };
         let mut told = figures();
+        told.taps.push(TapFigures { hears: ("hep", "127.0.0.1:9060".into()), ..told.taps[0].clone() });
+        told.taps[1].counts.packets = 7;
         // An engine takes over from another; no count goes back.
         told.counts = of(busy(1)).and(of(earlier)).and(of(busy(2)));
         let text = told.text();
@@ -393,6 +412,7 @@ pub mod tests {
             "ringback_outcomes_total{outcome=\"busy\"} 3",
             "ringback_outcomes_total{outcome=\"declined\"} 1",
             "ringback_calls_total 2",
+            "ringback_hep_total 7",
             "ringback_srtp_offers_total 0",
             "ringback_tap_info{tap=\"a \\\"b\\\"\",type=\"interface\",at=\"lo\"} 1",
             "ringback_tap_up{tap=\"a \\\"b\\\"\"} 1",
