@@ -392,7 +392,11 @@ fn erase(store: &mut dyn Store, number: &Party, tapes: Option<&Shelf>) -> Answer
 }
 
 fn erased_words(erased: &Erased) -> String {
-    let mut told = format!("erased: {} rows; what gateways were given before stays with them", erased.rows);
+    let found = if erased.rows == 0 { ", none was of this number" } else { "" };
+    let mut told = format!(
+        "erased: {} rows{found}; what gateways were given before stays with them, as in the outbox of a file gateway",
+        erased.rows
+    );
     for left in &erased.left {
         told.push_str(&format!("; still in {}, which was set aside as damaged: delete it", left.display()));
     }
