@@ -22,10 +22,11 @@ pub mod show;
 mod tape;
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -373,7 +374,10 @@ pub enum KeyFormat {
 
 /// Reads the arguments and does what they ask for. Wrong usage is told on stderr and is status 2.
 pub fn run() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return misused(&error),
+    };
     // What the daemon tells stands in its configuration.
     if !matches!(command, Command::Run(_)) {
         log::begin(Logging { level: LogLevel::Warn, ..Logging::default() });
@@ -425,12 +429,50 @@ pub fn run() -> ExitCode {
 pub fn finish(done: io::Result<ExitCode>) -> ExitCode {
     match done {
         Ok(code) => code,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ringback: can't write the output: {error}; make room or write elsewhere");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Wrong usage in one line, as every other error; help, and what is printed where a command is missing, as they are.
+fn misused(error: &clap::Error) -> ExitCode {
+    let is_wrong = !matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    match is_wrong {
+        true => eprintln!("ringback: {}; `{} --help` tells what it takes", wrong(error), meant()),
+        // Whoever doesn't read it doesn't want it.
+        false => drop(error.print()),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+}
+
+/// What is wrong, without the lines that tell the usage.
+fn wrong(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let is_usage = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
+    let lines =
+        text.lines().map(str::trim).take_while(|line| !is_usage(line)).filter(|line| !line.is_empty());
+    let told = lines.collect::<Vec<_>>().join(" ");
+    let told = told.strip_prefix("error: ").unwrap_or(&told).replace(" tip: ", "; ");
+    show::clean(&told).into_owned()
+}
+
+/// The command that was named, as far as there is one.
+fn meant() -> String {
+    let (mut command, mut path) = (Cli::command(), "ringback".to_owned());
+    for word in std::env::args_os().skip(1) {
+        let Some(found) = command.find_subcommand(&word).cloned() else { break };
+        path = format!("{path} {}", found.get_name());
+        command = found;
+    }
+    path
 }
 
 fn unknown(words: &[OsString]) -> ExitCode {

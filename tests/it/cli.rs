@@ -96,9 +96,25 @@ fn a_slip_in_a_command_names_the_command_meant() {
 
 #[test]
 fn wrong_usage_is_status_2_and_help_is_status_0() {
-    for args in [&["replay"][..], &["check", "--cofnig", "x"], &["replay", "--until", "soon", "x"], &[]] {
-        assert_eq!(ringback(args).status.code(), Some(2), "{args:?}");
+    for (args, says) in [
+        (&["replay"][..], "<CAPTURE>...; `ringback replay --help`"),
+        (
+            &["check", "--cofnig", "x"],
+            "'--cofnig' found; a similar argument exists: '--config'; `ringback check --help`",
+        ),
+        (&["replay", "--until", "soon", "x"], "`soon` is not a length of time"),
+        (
+            &["review", "decide", "x", "y"],
+            "[possible values: missed, answered, ignore]; `ringback review decide --help`",
+        ),
+        (&["explain", "x", "--out", "y", "--config", "z"], "cannot be used with"),
+    ] {
+        let done = ringback(args);
+        let line = told(&done);
+        assert_eq!((done.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.starts_with("ringback: ") && line.contains(says), "{line}");
     }
+    assert_eq!(ringback(&[]).status.code(), Some(2));
     let help = ringback(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
