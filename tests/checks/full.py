@@ -222,7 +222,7 @@ def stopped(folder, _):
 
 
 def read_only(folder, _):
-    """A disk that turns read-only under it, and one that is so when it starts."""
+    """A disk that turns read-only under it, and one that is so when it starts, until it no longer is."""
     image = folder / "disk.img"
     image.touch()
     os.truncate(image, 48 << 20)
@@ -254,16 +254,25 @@ def read_only(folder, _):
         daemon.stop()
         again = Counter(text["to"] for text in daemon.outbox())
         sh("mount", "-o", "remount,ro", disk)
-        refused = ringback.run("run", "--config", config)
+        before = log().count(FAILS), log().count(WORKS)
+        daemon = Daemon(config)
+        try:
+            wait(lambda: log().count(FAILS) > before[0], daemon.last)
+            waits = page("/healthz")[0]
+            sh("mount", "-o", "remount,rw", disk)
+            wait(lambda: log().count(WORKS) > before[1] and page("/healthz")[0] == 200, daemon.last)
+            daemon.stop()
+        finally:
+            daemon.process.kill()
+        started = log().count(FAILS) - before[0], log().count(WORKS) - before[1]
     print(f"  read-only: {len(stream.calls)} calls, {known} judged in the log; told: {[line.split(' ringback', 1)[-1][:90] for line in told]}; "
-          f"at the start: {refused.stderr.strip()}")
+          f"at the start: /healthz {waits}, then 200")
     faults = [f"{known} of {len(stream.calls)} calls were judged"] if known != len(stream.calls) else []
     faults += [f"/healthz said {health}"] if health != 503 else []
     faults += [f"status {status} when told to stop"] if status else []
     faults += [f"{len(told)} lines: {told[:6]}"] if sum(FAILS in line for line in told) != 1 else []
     faults += [f"texted twice: {again.most_common(3)}"] if max(again.values()) > 1 or texts - again else []
-    lines = [line for line in refused.stderr.splitlines() if line.startswith("ringback: ")]
-    return faults + ([f"status {refused.returncode} at the start: {refused.stderr}"] if refused.returncode != 1 or len(lines) != 1 else [])
+    return faults + ([f"at the start: /healthz {waits}, told {started}"] if waits != 503 or started != (1, 1) else [])
 
 
 CHECKS = {"state": state, "all": both, "restarted": restarted, "stopped": stopped, "read-only": read_only}
