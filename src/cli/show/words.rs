@@ -99,6 +99,10 @@ const RULES: &[(&str, &str)] = &[
         "call.diverted_and_answered_at_once",
         "the call was diverted to a short number that answered at once, as a voicemail does",
     ),
+    (
+        "call.diverted_and_answered_soon",
+        "the call was diverted to a short number, which rang as a phone does and answered soon",
+    ),
     ("call.diverted_as_busy", "it was sent on to the voicemail because the called party was busy"),
     ("call.message_waiting", "afterwards the mailbox had one message more"),
     ("call.phone_answered", "a phone answered"),
@@ -108,6 +112,16 @@ const RULES: &[(&str, &str)] = &[
     ("call.phone_hung_up", "a phone hung up, so it had answered, though that wasn't seen"),
     ("call.phone_stopped_unseen", "a phone was stopped; why wasn't seen"),
     ("call.phone_answer_not_seen", "a phone may have answered; that wasn't seen"),
+    (
+        "call.leg_answered_unseen",
+        "meanwhile a phone was answered whose call wasn't seen; it may have been this one",
+    ),
+    (
+        "call.leg_apart_answered",
+        "another leg of the PBX was answered that may have been for this caller; nothing says whose it was",
+    ),
+    ("call.still_up", "the capture ends while it is up"),
+    ("call.end_not_seen", "its end wasn't seen"),
     ("call.answered_off_net", "it was forwarded outside and answered there, by a person or a voicemail"),
     ("call.answered_on_trunk", "the far end answered"),
     ("call.connected_to_pilot", "the answer named the voicemail as the party connected"),
@@ -202,5 +216,8 @@ const JOINS: &[(&str, &str)] = &[
     ("named", "leaves the PBX and names the number called"),
     ("reordered", "seen out of order: enters the PBX the other leg left"),
     ("referred", "the call that a transfer asked for"),
+    ("redirected", "goes where a redirection sent the caller"),
+    ("own_number", "rings a phone with the number called as its caller, and one call for that number waited"),
+    ("alone_pending", "rings for a hidden caller, and one such call waited"),
     ("phones", "rings another phone, or the voicemail, for the same caller"),
 ];
