@@ -417,3 +417,85 @@ def desk_elsewhere(s):
     call.bye(30_000)
     desk.bye(30_010)
     s.expect(call, ("unknown", "answered"), False, joined=(phone, desk))
+
+
+@scenario("media-port-used-again", OFFICE)
+def port_again(s):
+    """A phone that stopped ringing frees a port, and the next caller's phone is offered it while the first caller talks
+
+    The second caller's phone is answered with that port; its leg shows that caller's number. Only who got an offer can pass it on:
+    two offers of one PBX say nothing of each other.
+
+    Verdict: `answered` twice, each with its own phones.
+    """
+    port = {PBX: (PBX.ip, 12_000)}
+    first = s.inbound("+13125550378").ring(0, after=260)
+    stopped = s.phone("+13125550378", PHONE_201, "201", media=port).ring(40)
+    talks = s.phone("+13125550378", PHONE_202, "202").ring(44).answer(4_000)
+    stopped.give_up(4_020)
+    first.answer(4_040)
+    second = s.inbound("+13125550379").ring(11_000, after=260)
+    silent = s.phone("+13125550379", PHONE_201, "201").ring(11_040)
+    takes = s.phone("+13125550379", PHONE_203, "203", media=port).ring(11_044).answer(17_000)
+    silent.give_up(17_020)
+    second.answer(17_040)
+    takes.bye(50_000)
+    second.bye(50_012)
+    talks.bye(89_000)
+    first.bye(89_012)
+    s.expect(first, "answered", False, joined=(stopped, talks), answered_by="human")
+    s.expect(second, "answered", False, joined=(silent, takes), answered_by="human")
+
+
+@scenario("mobile-rings-with-the-offices-number", OFFICE)
+def own_number_outside(s):
+    """The desk rings with the caller's number, a mobile beside it with the office's own; the mobile answers
+
+    Nothing joins the mobile's leg to the caller. It answered just before the PBX did, so what the PBX answered with can't be known.
+
+    Verdict: `unknown`, not missed; the call to the mobile is one of its own.
+    """
+    call = s.inbound("+13125550380").ring(0, after=260)
+    desk = s.phone("+13125550380", PHONE_201, "201").ring(40)
+    mobile = s.leg(PBX, TRUNK, ADS, "+13125550999").ring(44, after=1_900).answer(8_000)
+    desk.give_up(8_020)
+    call.answer(8_040)
+    call.bye(60_000)
+    mobile.bye(60_012)
+    s.expect(call, "unknown", False, joined=(desk,), confidence="low")
+    s.expect(mobile, "answered", False, called="+13125550999", direction="outbound")
+
+
+@scenario("phones-ring-with-the-offices-number", OFFICE)
+def own_number_inside(s):
+    """The PBX shows its phones the number that was called; one rings in vain, and the voicemail answers
+
+    Verdict: `voicemail`, missed, one call of the caller's, confidence low; the office's number is nobody who called.
+    """
+    call = s.inbound("+13125550381").ring(0, after=260)
+    desk = s.phone(ADS, PHONE_201, "201").ring(40)
+    desk.give_up(19_000)
+    box = s.leg(PBX, VOICEMAIL, ADS, PILOT).ring(19_050, after=80).answer(19_150)
+    call.answer(19_250)
+    call.bye(39_000)
+    box.bye(39_012)
+    s.expect(call, "voicemail", True, joined=(desk, box), answered_by="voicemail", confidence="low")
+
+
+@scenario("three-calls-of-one-caller", OFFICE)
+def three_of_one(s):
+    """Two calls of one number wait, a phone rings for one of them, and a third call of that number comes 80 ms later
+
+    Whose leg the phone's is can't be told; the third caller's own leg is a call whatever was seen before it.
+
+    Verdict: three calls, each `abandoned`; the two for which the phone may have rung are ambiguous.
+    """
+    calls = [s.inbound("+13125550382").ring(at, after=240) for at in (0, 900)]
+    phone = s.phone("+13125550382", PHONE_201, "201").ring(1_800)
+    calls.append(s.inbound("+13125550382").ring(1_880, after=240))
+    for n, call in enumerate(calls):
+        call.give_up(12_000 + n * 500)
+    phone.give_up(13_100)
+    for call in calls:
+        s.expect(call, "abandoned", True)
+    s.texts = ["+13125550382"]

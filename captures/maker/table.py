@@ -52,9 +52,9 @@ S41 anonymous: withheld withheld-in-many-ways joined-as-the-only-one hidden-call
 S42 P-Asserted-Identity and From differ: asserted-differs-from-from
 S43 Remote-Party-ID: remote-party-id
 S44 tel: with phone-context: tel-with-phone-context
-S45 caller rewritten with an access code: caller-with-access-code caller-with-access-code-phones-only joined-by-name
+S45 caller rewritten with an access code: caller-with-access-code caller-with-access-code-phones-only joined-by-name mobile-rings-with-the-offices-number phones-ring-with-the-offices-number
 S46 international: international-callers foreign-and-odd-callers canadian-caller
-S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-behind-an-sbc joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall
+S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-behind-an-sbc joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall media-port-used-again three-calls-of-one-caller
 S48 proxy hops: proxy-hops lab-proxy-hops
 S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call
 S50 start in mid-call: starts-in-mid-call cut-off still-in-the-queue-at-the-end

@@ -20,7 +20,7 @@ use crate::call::open::{self, Media, OpenCall, Plan};
 use crate::call::outcome::{self, Ending};
 use crate::call::pickup::Pickups;
 use crate::call::progress::{self, Heard, Keys};
-use crate::call::recent::{RecentIds, Strangers, UnseenAnswers};
+use crate::call::recent::{AnswersApart, Apart, RecentIds, Strangers, UnseenAnswers};
 use crate::call::relayed::{Relay, SSRC};
 use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
@@ -73,6 +73,7 @@ pub struct Calls {
     held: Held,
     pickups: Pickups,
     unseen: UnseenAnswers,
+    apart: AnswersApart,
     timers: Timers,
     mailboxes: Mailboxes,
     ids: RecentIds,
@@ -105,6 +106,7 @@ impl Calls {
             held: Held::default(),
             pickups: Pickups::default(),
             unseen: UnseenAnswers::default(),
+            apart: AnswersApart::default(),
             timers: Timers::default(),
             mailboxes: Mailboxes::new(settings.pbx.profile.has(Quirk::MwiWithoutCount)),
             ids: RecentIds::default(),
@@ -450,8 +452,9 @@ impl Calls {
             Home::None => self.start(leg, heard, &invite, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),
         };
-        self.tracked.offer(call, &traits);
-        if self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0) {
+        let is_first = self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0);
+        self.tracked.offer(call, &traits, is_first);
+        if is_first {
             self.tracked.expect(call, &traits.media, message.status().is_none());
         }
         self.note_change(call);
@@ -562,6 +565,7 @@ impl Calls {
         self.tell(part, now, CallPhase::Joined);
         self.ears.forget(part);
         let Some(part) = self.tracked.take(part) else { return };
+        self.apart.forget(part.serial);
         for (rival, serial) in &part.rivals {
             if let Some(open) = self.tracked.get_mut(*rival).filter(|open| open.serial == *serial) {
                 open.ambiguous = open.ambiguous.saturating_sub(1);
@@ -606,6 +610,7 @@ impl Calls {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), now, call));
         }
         if newly_answered {
+            self.apart.note(call, open);
             self.look_for_pickup(call, now);
             self.note_change(call);
             self.tell(call, now, CallPhase::Answered);
@@ -661,6 +666,13 @@ impl Calls {
     fn close(&mut self, call: u32, now: Timestamp, plan: Plan) {
         let direction = self.direction(call);
         self.tracked.leave_alone(call);
+        let apart = self.tracked.get(call).is_some_and(|open| {
+            let ended = |apart: &Apart| {
+                let apart = self.tracked.get(apart.call).filter(|open| open.serial == apart.serial);
+                Some(apart?.legs.first()?.bye.map(|bye| bye.seen.at))
+            };
+            self.apart.may_be_of(open, plan.ended.unwrap_or(now), ended)
+        });
         let Some(open) = self.tracked.get_mut(call) else { return };
         open.closed = Some(now);
         open.due = Some(self.timers.set(now + LINGER, now, call));
@@ -673,6 +685,7 @@ impl Calls {
         let case = outcome::Case {
             heard: heard.as_ref(),
             answered_unseen: self.unseen.may_be_of(open),
+            answered_apart: apart,
             ..open.case(direction, plan.ending, coverage)
         };
         let judgement = outcome::judge(&case, judge);

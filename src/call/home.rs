@@ -50,8 +50,9 @@ impl Tracked {
                 return Home::Call { call, rule };
             }
         }
-        for spot in &traits.media {
-            if let Some(call) = only(self.hints.find(spot.key).iter().copied().filter(elsewhere)) {
+        let offered = traits.media.iter().map(|spot| spot.key);
+        for key in offered.chain(traits.passed.iter().map(|[leaving, _]| *leaving)) {
+            if let Some(call) = only(self.hints.find(key).iter().copied().filter(elsewhere)) {
                 return Home::Call { call, rule: "media" };
             }
         }
@@ -93,11 +94,13 @@ impl Tracked {
                 |call: &u32| self.first_hop(*call).is_some_and(|first| first.role == Role::TrunkIn);
             let taken = |call: &u32| self.get(*call).is_some_and(OpenCall::is_taken);
             let pending = |call: &u32| waiting(call) && from_trunk(call) && !taken(call);
-            let fitting: Vec<u32> = found(traits.nameless[1]).iter().copied().filter(pending).collect();
-            match fitting[..] {
-                [] => {}
-                [call] => return Home::Call { call, rule: ALONE_PENDING },
-                _ => return Home::Ambiguous(fitting),
+            for (key, rule) in [(traits.own_number, OWN_NUMBER), (traits.nameless[1], ALONE_PENDING)] {
+                let fitting: Vec<u32> = found(key).iter().copied().filter(pending).collect();
+                match fitting[..] {
+                    [] => {}
+                    [call] => return Home::Call { call, rule },
+                    _ => return Home::Ambiguous(fitting),
+                }
             }
         }
         let headless = |call: &u32| {
@@ -174,7 +177,7 @@ impl Tracked {
     }
 
     fn has_just_left(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
-        let Some(open) = self.get(call).filter(|open| open.closed.is_none()) else {
+        let Some(open) = self.get(call).filter(|open| open.closed.is_none() && !open.stray) else {
             return false;
         };
         let first = open.legs.first().and_then(|leg| leg.hops.first());
@@ -210,6 +213,9 @@ pub const REFERRED: &str = "referred";
 
 /// The rule by which a leg joins to which a redirection sent the caller.
 pub const REDIRECTED: &str = "redirected";
+
+/// The rule by which a leg to a phone joins that shows the business's own number: one call for that number waits.
+pub const OWN_NUMBER: &str = "own_number";
 
 /// The rule by which a leg joins that says nothing of its caller: one call waits that doesn't either.
 pub const ALONE_PENDING: &str = "alone_pending";

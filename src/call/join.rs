@@ -9,13 +9,14 @@
 //! | `call_id_derived` | has that Call-ID with what its make of B2BUA or SBC adds before or behind it |
 //! | `session_id` `charging_vector` `cisco_guid` `ucid` `hep_correlation` | shares that identifier |
 //! | `shared_header` | shares a value that legs of its make share, with a leg of the caller's side |
-//! | `media` | offers the same media address and port |
+//! | `media` | leaves where media of the call was offered, and offers the same address and port |
 //! | `ssrc` | carries the same RTP as the call, told once both are answered: see `relayed` |
 //! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
 //! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
 //! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |
 //! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
 //! | `redirected` | goes where a 3xx of the call sent its caller, with a Call-ID of its own |
+//! | `own_number` | leaves the PBX for a phone with the number called as its caller, and one call for that waits |
 //! | `alone_pending` | leaves the PBX without a caller's number, and one call without one has entered it and waits |
 //! | `phones` | leaves the same PBX for another phone or voicemail, and no caller's leg is in sight |
 //!
@@ -49,6 +50,8 @@ pub struct Traits {
     pub named: Vec<(Key, &'static str)>,
     /// The media it offers.
     pub media: Spots,
+    /// The same at the address it leaves, and at the one it enters: who passes an offer on got it there.
+    pub passed: SmallVec<[[Key; 2]; 2]>,
     /// Its caller and called at the address it enters.
     pub entering: Ends,
     /// Its caller and called at the address it leaves.
@@ -66,6 +69,8 @@ pub struct Traits {
     pub redirected: Option<Key>,
     /// At the address it enters, and at the one it leaves, if its caller is hidden.
     pub nameless: [Option<Key>; 2],
+    /// Its caller, as whom a call that entered the address it leaves was for.
+    pub own_number: Option<Key>,
 }
 
 /// The parties of a leg as keys at one address.
@@ -148,12 +153,15 @@ impl Hints {
 }
 
 impl Traits {
-    /// The keys a leg's call is to be found by.
-    pub fn offered(&self) -> impl Iterator<Item = Key> + '_ {
+    /// The keys a leg's call is to be found by. What the call's first leg offers may be passed on by anybody; of the others,
+    /// which one PBX may have opened with one address after another, only by whom they reach.
+    pub fn offered(&self, is_first: bool) -> impl Iterator<Item = Key> + '_ {
+        let media = self.media.iter().zip(&self.passed);
+        let media = media.map(move |(spot, [_, entering])| if is_first { spot.key } else { *entering });
         let shared = self.shared.iter().map(|(key, _)| *key);
         let Ends { caller, name, called } = self.entering;
         let ends = [caller, name, called, self.own, self.outgoing[0], self.nameless[0]].into_iter().flatten();
-        shared.chain(self.media.iter().map(|spot| spot.key)).chain(ends)
+        shared.chain(media).chain(ends)
     }
 }
 
@@ -180,16 +188,19 @@ impl Reader<'_> {
             .filter(other)
             .filter_map(identity::comparable);
         let call_id = message.call_id().unwrap_or_default();
+        let media = Spot::all_of(&self.keyer, message);
         Traits {
             shared: self.shared(),
             own: Some(self.own),
             named: self.named(call_id),
-            media: Spot::all_of(&self.keyer, message),
+            passed: media.iter().map(|spot| [src, dst].map(|place| place.with(PASSED, spot.key))).collect(),
+            media,
             before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
             referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
                 .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
             redirected: at(src, REDIRECTED, called).zip(caller).map(|(to, who)| to.with(REDIRECTED, who)),
             nameless: [dst, src].map(|place| hidden.then(|| place.with(NAMELESS, place))),
+            own_number: at(src, CALLED, caller),
             outgoing: [src, dst].map(|place| at(place, OUTGOING, caller.filter(|_| told))),
             entering: ends(dst),
             leaving: ends(src),
@@ -330,6 +341,7 @@ const REFERRED: u8 = 14;
 const REFERRED_BY: u8 = 15;
 const REDIRECTED: u8 = 24;
 const NAMELESS: u8 = 25;
+const PASSED: u8 = 26;
 
 /// What stands for several calls where one is usual; no call has this place.
 const MANY: u32 = u32::MAX;

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 
 use crate::call::hash::{Key, KeyMap, Taken};
 use crate::call::open::OpenCall;
+use crate::call::outcome::CAUSALITY;
 use crate::call::transaction::Hop;
 use crate::event::{CallKey, Role};
 use crate::limits;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Ids of recent calls, so that a key used again gets the next number.
 #[derive(Debug, Default)]
@@ -94,6 +95,81 @@ impl UnseenAnswers {
         self.recent.iter().any(|(at, pbx)| *at >= open.began && *pbx == first.dst.ip())
     }
 }
+
+/// Answers to legs that a PBX opened and nothing joins to a caller, the last ones: a forward that shows the office's own
+/// number, a queue's agent, another site. Who was answered at that moment may have been put through to them.
+#[derive(Debug, Default)]
+pub struct AnswersApart {
+    recent: VecDeque<Apart>,
+}
+
+/// Such an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart {
+    /// The call that the leg begins, and its serial number: places are used again.
+    pub call: u32,
+    /// Its place among all calls seen.
+    pub serial: u64,
+    /// Its sender, if no role tells that it is the PBX.
+    src: Option<IpAddr>,
+    opened: Timestamp,
+    answered: Timestamp,
+}
+
+impl AnswersApart {
+    /// Notes a call that was just answered, if its first leg leaves a PBX.
+    pub fn note(&mut self, call: u32, open: &OpenCall) {
+        let Some(hop) = open.legs.first().and_then(|leg| leg.caller_hop()) else { return };
+        let src = match hop.role {
+            Role::TrunkOut | Role::PhoneOut | Role::Voicemail => None,
+            Role::Unknown => Some(hop.src.ip()),
+            _ => return,
+        };
+        let Some(answered) = hop.answered.map(|seen| seen.at) else { return };
+        if self.recent.len() >= limits::UNSEEN_ANSWERS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Apart { call, serial: open.serial, src, opened: hop.opened.at, answered });
+    }
+
+    /// Forgets a call whose leg turned out to be another's.
+    pub fn forget(&mut self, serial: u64) {
+        self.recent.retain(|apart| apart.serial != serial);
+    }
+
+    /// Whether one may be the reason why a call that ended at `end` was answered, or somebody it was put through to later; `over`
+    /// tells when a leg apart ended, if it did, and nothing of one that was forgotten.
+    pub fn may_be_of(
+        &self,
+        open: &OpenCall,
+        end: Timestamp,
+        over: impl Fn(&Apart) -> Option<Option<Timestamp>>,
+    ) -> bool {
+        let first = open.legs.first().and_then(|leg| leg.hops.first());
+        let Some((first, at)) = first.zip(open.answered_at()).filter(|_| !open.is_alone()) else {
+            return false;
+        };
+        self.recent.iter().any(|apart| {
+            let left = apart.src.is_none_or(|src| src == first.dst.ip() && first.src.ip() != src);
+            let since = apart.answered.since(at);
+            let cause = Span::ZERO - CAUSALITY <= since && since <= REORDER;
+            let later = || since > REORDER && apart.answered < end;
+            let with_it = || match over(apart) {
+                Some(Some(over)) => end.since(over).as_micros().abs() <= TOGETHER.as_micros(),
+                Some(None) => true,
+                None => false,
+            };
+            let is_other = apart.serial != open.serial && apart.opened >= open.began - REORDER;
+            left && is_other && (cause || (later() && with_it()))
+        })
+    }
+}
+
+/// What belongs together may be seen in the wrong order by this much.
+const REORDER: Span = Span::from_millis(200);
+
+/// Both legs of one call end within this.
+const TOGETHER: Span = Span::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -93,9 +93,9 @@ impl Tracked {
         }
     }
 
-    /// Lets a call be found by the traits of one of its legs.
-    pub fn offer(&mut self, call: u32, traits: &Traits) {
-        self.offer_keys(call, traits.offered());
+    /// Lets a call be found by the traits of one of its legs, which may be its first.
+    pub fn offer(&mut self, call: u32, traits: &Traits, is_first: bool) {
+        self.offer_keys(call, traits.offered(is_first));
     }
 
     /// Lets a call be found by some keys.

@@ -132,6 +132,9 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
     let unknown = |rule| {
         Judgement::new(Outcome::Unknown, Some(AnsweredBy::Unknown), Confidence::Low).because(frame, rule)
     };
+    if case.answered_apart {
+        return unknown("call.leg_apart_answered");
+    }
     if before().any(|hop| hop.answered.is_some()) {
         return unknown("call.phone_answered_before_the_caller");
     }

@@ -13,7 +13,7 @@ pub use evidence::{CAUSALITY, answerer, is_headless};
 
 use smallvec::SmallVec;
 
-use crate::call::home::ALONE_PENDING;
+use crate::call::home::{ALONE_PENDING, OWN_NUMBER};
 use crate::call::leg::Leg;
 use crate::call::outcome::answered::answered_at;
 use crate::call::outcome::unanswered::unanswered;
@@ -45,6 +45,8 @@ pub struct Case<'a> {
     pub one_way: bool,
     /// While it was up somebody answered a leg whose start was not seen, and which may be its.
     pub answered_unseen: bool,
+    /// A leg that the PBX opened, and that nothing joins to any caller, was answered so that it may be its.
+    pub answered_apart: bool,
     /// Somebody took it from another phone, by a code.
     pub picked_up: Option<Pickup>,
     /// What ended it.
@@ -111,7 +113,9 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         judgement = judgement.instead(outcome, hop, rule).unsure();
     } else if is_missed && case.answered_unseen {
         judgement = judgement.instead(Outcome::Unknown, hop, "call.leg_answered_unseen").unsure();
-    } else if hop.answered.is_some() && case.legs.iter().any(|leg| leg.joined_by == ALONE_PENDING) {
+    } else if hop.answered.is_some()
+        && case.legs.iter().any(|leg| [OWN_NUMBER, ALONE_PENDING].contains(&leg.joined_by))
+    {
         judgement = judgement.unsure();
     }
     if case.emergency {
