@@ -25,6 +25,7 @@
 //! | [`gateway`] | what carries texts: the file gateway | L5, I/O |
 //! | [`tape`] | what a run was given, on disk, so that it can be run again | L5, I/O |
 //! | [`store`] | the journal and what follows from it, on disk; one thread that writes | L5, I/O |
+//! | [`voicemail`] | messages on disk | L5, I/O |
 //! | [`config`], [`replay`], [`daemon`], [`cli`] | files to settings; captures, or taps, through the engine; the commands | L6, I/O |
 //!
 //! What always holds:
@@ -60,4 +61,5 @@ pub mod source;
 pub mod store;
 pub mod tape;
 pub mod time;
+pub mod voicemail;
 pub mod wire;

@@ -38,6 +38,8 @@ pub struct Settings {
     pub site: Site,
     /// `[pbx]`: roles, numbers and judgement.
     pub pbx: Pbx,
+    /// `[voicemail]`.
+    pub voicemail: Voicemail,
     /// `[store] path`; none: in the service's own folder.
     pub store: Option<std::path::PathBuf>,
     /// `[tape]`; none: nothing is taped.
@@ -160,6 +162,21 @@ pub struct Judge {
     pub elsewhere_is_missed: bool,
 }
 
+/// What becomes of messages that callers leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voicemail {
+    /// They are recorded, but for those of lines that say otherwise.
+    pub record: bool,
+    /// Where the daemon keeps them; none: in the service's own folder.
+    pub folder: Option<std::path::PathBuf>,
+}
+
+impl Default for Voicemail {
+    fn default() -> Voicemail {
+        Voicemail { record: true, folder: None }
+    }
+}
+
 /// One number of the business.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -181,6 +198,8 @@ pub struct Line {
     pub product: Option<String>,
     /// `value = "high"`.
     pub high_value: bool,
+    /// Whether messages left for it are recorded.
+    pub recorded: bool,
 }
 
 /// What a line's `did` matches.

@@ -1,6 +1,7 @@
 //! All calls in sight: takes SIP messages and the passing of time, gives calls as they start, are answered
 //! and are judged.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Tracked};
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::heard::Ended;
-use crate::event::{self, CallPhase, CallRecord, CallSeen, Direction, Role, Verdict};
+use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Outcome, Role, Verdict, Wave};
 use crate::limits;
 use crate::settings::{Quirk, Settings};
 use crate::time::{Span, Timestamp, earlier};
@@ -80,6 +81,8 @@ pub struct Calls {
     serial: u64,
     counters: Counters,
     told: Vec<Told>,
+    /// The sound of messages that calls not told yet left.
+    sounds: BTreeMap<CallKey, Box<Wave>>,
     /// Messages until calls that can go are looked for again.
     barren: usize,
     /// There is a line to follow up for; else nobody asks what rules see of a call.
@@ -113,6 +116,7 @@ impl Calls {
             serial: 0,
             counters: Counters::default(),
             told: Vec::new(),
+            sounds: BTreeMap::new(),
             barren: 0,
             followed: !settings.lines.is_empty(),
             resumed: Resumed::default(),
@@ -182,6 +186,11 @@ impl Calls {
     /// Takes what there is to tell, in order, and leaves an empty list in its place.
     pub fn take_told(&mut self, empty: Vec<Told>) -> Vec<Told> {
         std::mem::replace(&mut self.told, empty)
+    }
+
+    /// Takes the sound of the message that a closed call left, if any was kept.
+    pub fn take_sound(&mut self, call: CallKey) -> Option<Box<Wave>> {
+        self.sounds.remove(&call)
     }
 
     /// When `expire` has something to do.
@@ -648,6 +657,12 @@ impl Calls {
         if was && !is {
             self.ears.forget(call);
         }
+        if is
+            && !was
+            && let Some(answered) = self.tracked.get(call).and_then(OpenCall::answered_at)
+        {
+            self.ears.attend(call, answered);
+        }
     }
 
     fn due(&mut self, call: u32, now: Timestamp) {
@@ -689,6 +704,11 @@ impl Calls {
             ..open.case(direction, plan.ending, coverage)
         };
         let judgement = outcome::judge(&case, judge);
+        let left = judgement.message.filter(|_| judgement.outcome == Outcome::VoicemailMessage);
+        let sound = left.zip(open.answered_at()).and_then(|(left, answered)| {
+            let [from, to] = [left.start_ms, left.end_ms].map(|ms| answered + Span::from_millis(ms));
+            self.ears.sound(call, from, to)
+        });
         self.ears.forget(call);
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
         record.missed = outcome::missed(record.outcome, direction, judge);
@@ -696,6 +716,9 @@ impl Calls {
         let called_user = std::mem::take(&mut open.called.user);
         if open.stray {
             return;
+        }
+        if let Some(sound) = sound {
+            self.sounds.insert(record.call, sound);
         }
         let seen = self.followed.then(|| CallSeen {
             at: plan.ended.unwrap_or(now),

@@ -14,7 +14,7 @@ use crate::call::idle::Place;
 use crate::call::join::media_key;
 use crate::call::outcome::{self, Case};
 use crate::event::heard::{Ended, Heard};
-use crate::event::{Direction, Role};
+use crate::event::{Direction, Role, Wave};
 use crate::settings::Judge;
 use crate::time::Timestamp;
 use crate::wire::packet::Datagram;
@@ -29,6 +29,12 @@ pub trait Ears: fmt::Debug + Send {
 
     /// What was heard of a call between its answer and its end; none if nothing was.
     fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard>;
+
+    /// From now on a call is listened to, which was answered then.
+    fn attend(&mut self, call: u32, answered: Timestamp);
+
+    /// The sound of a call between two times, decoded; none if none was kept.
+    fn sound(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Box<Wave>>;
 
     /// Forgets what was heard of a call.
     fn forget(&mut self, call: u32);

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::Format;
 use super::show::{self, csv, table};
-use crate::engine::Summary;
+use crate::engine::{Audio, Summary};
 use crate::event::{Event, JournalEntry, Message, MessageState, Review, Task, json};
 use crate::replay::{LastStates, OutDir, Sink};
 
@@ -138,6 +138,10 @@ impl Sink for Screen {
             _ => {}
         }
         self.out.as_mut().map_or(Ok(()), |out| out.entry(entry))
+    }
+
+    fn audio(&mut self, audio: &Audio) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), |out| out.audio(audio))
     }
 
     fn read(&mut self, bytes: u64, of: u64) {

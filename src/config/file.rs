@@ -38,6 +38,7 @@ pub(super) struct File {
     pub schema: Whole,
     pub site: Sub<Site>,
     pub store: Sub<Store>,
+    pub voicemail: Sub<Voicemail>,
     pub tape: Sub<Tape>,
     pub control: Sub<Control>,
     pub metrics: Sub<Metrics>,
@@ -63,6 +64,13 @@ pub(super) struct Site {
     pub tz: Text,
     pub country: Text,
     pub state: Text,
+}
+
+#[derive(Debug, Shape)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Voicemail {
+    pub record: Flag,
+    pub folder: Text,
 }
 
 #[derive(Debug, Shape)]
@@ -173,6 +181,7 @@ pub(super) struct Line {
     pub campaign: Text,
     pub product: Text,
     pub value: Text,
+    pub recording: Text,
 }
 
 #[derive(Debug, Shape)]

@@ -19,12 +19,12 @@ const KEYS: &[(&str, &[&str])] = &[
             "review",
             "mail",
             "export",
-            "voicemail",
             "web",
             "uas",
         ],
     ),
-    ("line", &["class", "recording"]),
+    ("line", &["class"]),
+    ("voicemail", &["endpoint", "decoder", "compress"]),
     (
         "gateway.*",
         &[

@@ -4,7 +4,7 @@ use super::file::{self, OneOrMany};
 use super::reading::{Here, Reading};
 use super::spot::Spot;
 use super::value;
-use crate::settings::{Did, Gateway, GatewayKind, Line};
+use crate::settings::{Did, Gateway, GatewayKind, Line, Voicemail};
 
 impl Reading<'_> {
     pub(super) fn line(&mut self, here: &Here, line: file::Line) {
@@ -16,6 +16,7 @@ impl Reading<'_> {
         let dids = self.needed(here, "did", line.did, "\"+13125550100\"");
         let did = dids.map(|dids| self.dids(OneOrMany::list(dids))).unwrap_or_default();
         let high_value = line.value.as_ref().and_then(|word| self.word("value", word, &["high"])).is_some();
+        let recorded = line.recording.as_ref().and_then(|word| self.word("recording", word, &RECORDING));
         let line = Line {
             id: id.unwrap_or_default(),
             did,
@@ -26,6 +27,7 @@ impl Reading<'_> {
             campaign: self.optional("campaign", line.campaign, value::text),
             product: self.optional("product", line.product, value::text),
             high_value,
+            recorded: recorded.is_none_or(|word| word == 0),
         };
         self.settings.lines.push(line);
     }
@@ -74,6 +76,14 @@ impl Reading<'_> {
         self.problems.warn(spot, told);
     }
 
+    pub(super) fn voicemail(&mut self, _here: &Here, voicemail: file::Voicemail) {
+        let folder = self.optional("folder", voicemail.folder, value::text);
+        self.settings.voicemail = Voicemail {
+            record: voicemail.record.is_none_or(|record| *record.get_ref()),
+            folder: folder.map(|folder| self.folder().join(folder)),
+        };
+    }
+
     pub(super) fn store(&mut self, here: &Here, store: file::Store) {
         let path = self.needed(here, "path", store.path, "\"/var/lib/ringback/ringback.db\"");
         let path = self.optional("path", path, value::text);
@@ -94,3 +104,6 @@ impl Reading<'_> {
         }
     }
 }
+
+/// What `recording` may be: only the first has messages recorded.
+const RECORDING: [&str; 3] = ["on", "off", "headers_only"];

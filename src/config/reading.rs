@@ -79,6 +79,7 @@ impl<'p> Reading<'p> {
         self.schema(file.schema);
         self.one("site", file.site, Self::site);
         self.one("store", file.store, Self::store);
+        self.one("voicemail", file.voicemail, Self::voicemail);
         self.one("tape", file.tape, Self::tape);
         self.one("control", file.control, Self::control);
         self.one("metrics", file.metrics, Self::metrics);

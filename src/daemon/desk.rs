@@ -226,6 +226,7 @@ mod tests {
     use super::*;
     use crate::clock::HandClock;
     use crate::daemon::carrier::{Carrier, Gateways};
+    use crate::daemon::keeper::Keeper;
     use crate::daemon::pace::Pace;
     use crate::daemon::renewal::Renewal;
     use crate::daemon::retention::Retention;
@@ -252,6 +253,7 @@ mod tests {
             answers,
             desk: Desk::new(&settings, clock.clone(), None, reload),
             pace,
+            keeper: Keeper::start(PathBuf::from("voicemail")).expect("a thread"),
             upkeep: Upkeep::new(Place::new("ringback.db"), clock.clone()),
             stall: Stall::new(clock.clone()),
             tape: Tape::new(None, (Vec::new(), Vec::new()), 7),

@@ -18,6 +18,7 @@ mod figures;
 mod gauge;
 mod histogram;
 mod http;
+mod keeper;
 mod late;
 mod notify;
 mod pace;
@@ -54,6 +55,7 @@ use crate::wire::packet::Packet;
 
 use carrier::{Carrier, Gateways};
 use desk::Desk;
+use keeper::Keeper;
 use notify::Supervisor;
 use pace::Pace;
 use reload::Reload;
@@ -119,6 +121,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let writer = Writer::start(store, desk.hearing(carrier.news())).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     desk.open(&settings, &place, &clock);
+    let keeper = Keeper::start(messages(&settings, &place)).map_err(Stopped::System)?;
     let upkeep = Upkeep::new(place, clock.clone());
     let stall = Stall::new(clock.clone());
     let supervisor = Supervisor::from_environment(clock.clone());
@@ -133,6 +136,7 @@ pub fn run(run: Run) -> Result<(), Stopped> {
         desk,
         clock,
         pace,
+        keeper,
         upkeep,
         stall,
         tape,
@@ -146,6 +150,12 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     Ok(())
 }
 
+/// Where messages are kept: as configured, else beside the store.
+fn messages(settings: &Settings, place: &Place) -> PathBuf {
+    let beside = || place.path.with_file_name("voicemail");
+    settings.voicemail.folder.clone().unwrap_or_else(beside)
+}
+
 /// The engine and where its outputs go.
 struct Office {
     engine: Engine,
@@ -155,6 +165,7 @@ struct Office {
     desk: Desk,
     clock: Arc<dyn Clock>,
     pace: Pace,
+    keeper: Keeper,
     upkeep: Upkeep,
     stall: Stall,
     tape: Tape,
@@ -296,6 +307,7 @@ impl Office {
                 // What is submitted was claimed by the entry right before.
                 Output::Submit(message) => submits.push((n, message)),
                 Output::LookUp(message) => self.carrier.look_up(message),
+                Output::Audio(audio) => self.keeper.keep(audio),
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();

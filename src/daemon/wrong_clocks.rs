@@ -258,6 +258,7 @@ impl World {
             match output {
                 Output::Journal(entry) => batch.entries.push(*entry),
                 Output::Submit(message) => submits.push(message),
+                Output::Audio(_) => {}
                 Output::LookUp(message) => {
                     let answer = match self.ledger.contains(&message.key) {
                         true => receipt(&message.key, MessageState::Accepted, Some("7".into())),

@@ -1,5 +1,8 @@
 //! The ears at legs that signalling can't decide: one for each call, their number bounded.
 //!
+//! Beside each runs a reel, in case it is a message that is heard: until a minute of it is full, or two sides have taken turns for so
+//! long that it is none. What a reel holds leaves it only as the sound of a message.
+//!
 //! A relay or proxy may show the same sound at several addresses; of each side the one heard first is listened
 //! to, and another only once that has fallen silent, or where its stream goes on.
 
@@ -7,9 +10,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::call::{self, Sound};
-use crate::event::heard::{Ended, Heard};
+use crate::event::Wave;
+use crate::event::heard::{Ended, Heard, Verdict};
 use crate::limits;
-use crate::media::{Direction, Ear, Params};
+use crate::media::{Direction, Ear, Params, Reel};
 use crate::settings::Judge;
 use crate::time::{Span, Timestamp};
 
@@ -18,6 +22,8 @@ use crate::time::{Span, Timestamp};
 pub struct Ears {
     params: Params,
     listening: BTreeMap<u32, Box<Listening>>,
+    /// Bytes of all reels.
+    held: usize,
 }
 
 #[derive(Debug)]
@@ -25,6 +31,10 @@ struct Listening {
     ear: Ear,
     /// What was last heard of each side, the caller's first.
     last: [Option<Last>; 2],
+    /// When the call was answered, and what was sent since; none where it is no message.
+    reel: Option<(Timestamp, Reel)>,
+    /// When it is asked again whether it may be one.
+    next_look: Timestamp,
 }
 
 /// The last packet of a side.
@@ -41,31 +51,64 @@ struct Last {
 impl Ears {
     /// No ears yet.
     pub fn new(judge: &Judge) -> Ears {
-        Ears { params: Params { min_message: judge.min_message }, listening: BTreeMap::new() }
+        Ears { params: Params { min_message: judge.min_message }, listening: BTreeMap::new(), held: 0 }
     }
 }
 
 impl call::Ears for Ears {
     fn hear(&mut self, call: u32, sound: &Sound<'_>) {
-        if !self.listening.contains_key(&call) && self.listening.len() < limits::EARS {
-            let listening = Listening { ear: Ear::new(self.params), last: [None; 2] };
-            self.listening.insert(call, Box::new(listening));
+        let Some(listening) = self.at(call) else { return };
+        let before = listening.bytes();
+        listening.hear(sound);
+        let after = listening.bytes();
+        self.held = (self.held + after).saturating_sub(before);
+        if self.held > limits::REELS
+            && let Some(listening) = self.listening.get_mut(&call)
+        {
+            self.held = self.held.saturating_sub(listening.bytes());
+            listening.reel = None;
         }
-        if let Some(listening) = self.listening.get_mut(&call) {
-            listening.hear(sound);
+    }
+
+    fn attend(&mut self, call: u32, answered: Timestamp) {
+        if let Some(listening) = self.at(call) {
+            listening.reel = Some((answered, Reel::default()));
+            listening.next_look = answered + LOOK;
         }
     }
 
     fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard> {
-        self.listening.get(&call).map(|listening| listening.ear.judge(answered, ended))
+        self.listening.get(&call)?.judge(answered, ended)
+    }
+
+    fn sound(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Box<Wave>> {
+        let (_, reel) = self.listening.get(&call)?.reel.as_ref()?;
+        reel.develop(from, to).map(Box::new)
     }
 
     fn forget(&mut self, call: u32) {
-        self.listening.remove(&call);
+        let gone = self.listening.remove(&call);
+        self.held = self.held.saturating_sub(gone.map_or(0, |listening| listening.bytes()));
     }
 
     fn judge_by(&mut self, judge: &Judge) {
         self.params = Params { min_message: judge.min_message };
+    }
+}
+
+impl Ears {
+    /// The ear at a call, a new one if there is room.
+    fn at(&mut self, call: u32) -> Option<&mut Listening> {
+        if !self.listening.contains_key(&call) && self.listening.len() < limits::EARS {
+            let listening = Listening {
+                ear: Ear::new(self.params),
+                last: [None; 2],
+                reel: None,
+                next_look: Timestamp::MAX,
+            };
+            self.listening.insert(call, Box::new(listening));
+        }
+        self.listening.get_mut(&call).map(Box::as_mut)
     }
 }
 
@@ -79,7 +122,38 @@ impl Listening {
         if last.is_none_or(|last| last.goes_on_in(&new)) {
             *last = Some(new);
             self.ear.hear(from, codec, datagram.at, packet);
+            if let Some((_, reel)) = &mut self.reel {
+                reel.take(from, codec, datagram.at, packet);
+            }
+            if datagram.at >= self.next_look {
+                self.look(datagram.at);
+            }
         }
+    }
+
+    /// Nothing if no packet came: then nobody listened.
+    fn judge(&self, answered: Timestamp, ended: Ended) -> Option<Heard> {
+        let was_heard = self.last.iter().any(Option::is_some);
+        was_heard.then(|| self.ear.judge(answered, ended))
+    }
+
+    /// Lets go of what by now is no part of a message.
+    fn look(&mut self, now: Timestamp) {
+        self.next_look = now + LOOK;
+        let Some((answered, reel)) = &mut self.reel else { return };
+        let heard = self.ear.judge(*answered, Ended { at: now, by_pbx: false });
+        match (heard.verdict, heard.message) {
+            (Verdict::Conversation, _) => self.reel = None,
+            (_, Some(message)) => {
+                reel.forget_before(*answered + Span::from_millis(message.start_ms.into()) - EARLIER);
+                reel.keep_on();
+            }
+            _ => {}
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.reel.as_ref().map_or(0, |(_, reel)| reel.bytes())
     }
 }
 
@@ -91,6 +165,12 @@ impl Last {
         new.dst == self.dst || moved || new.at.since(self.at) >= SILENT
     }
 }
+
+/// How often it is asked whether it may still be a message.
+const LOOK: Span = Span::from_secs(2);
+
+/// A tone's end may be found to lie earlier than it seemed at first, by no more than this.
+const EARLIER: Span = Span::from_secs(1);
 
 /// A side that sends nothing for so long to one address may go on at another.
 const SILENT: Span = Span::from_millis(300);

@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use crate::call::{Calls, Told};
 use crate::event::{
-    CallKey, CallPhase, ClockGap, Event, JournalEntry, Message, OpenCall, Operator, Receipt, Reply, State,
-    Task,
+    CallKey, CallPhase, CallRecord, ClockGap, Event, JournalEntry, Message, OpenCall, Operator, Receipt,
+    Recording, Reply, State, Task, Wave,
 };
 use crate::flow::{Flow, Piece};
 use crate::media::Streams;
 use crate::outreach::Followup;
 use crate::rules::{line, stop};
-use crate::settings::{Line, Settings};
+use crate::settings::{Line, Settings, Voicemail};
 use crate::time::{Span, Timestamp, earlier};
 use crate::wire::packet::{Body, Packet};
 use crate::wire::sip;
@@ -64,9 +64,20 @@ pub enum Output {
     Journal(Box<JournalEntry>),
     /// A message is to be handed to its gateway; the answer comes back as a receipt.
     Submit(Box<Message>),
+    /// A message that a caller left is to be kept; the call that names it comes next.
+    Audio(Box<Audio>),
     /// Nobody knows whether the gateway has this message: it is to be asked. The answer comes back as a receipt, or as
     /// `NotAccepted`.
     LookUp(Box<Message>),
+}
+
+/// The sound of a message, and where it is to be kept.
+#[derive(Clone, Debug)]
+pub struct Audio {
+    /// The path below the output folder, as the call's record names it.
+    pub file: String,
+    /// The sound.
+    pub wave: Wave,
 }
 
 /// How much an engine holds.
@@ -90,6 +101,7 @@ pub struct Engine {
     media: Streams,
     followup: Followup,
     lines: Vec<Line>,
+    voicemail: Voicemail,
     summary: Summary,
     entries: u64,
     outputs: VecDeque<Output>,
@@ -113,6 +125,7 @@ impl Engine {
             calls: Calls::new(settings, seed, Box::new(Ears::new(&settings.pbx.judge))),
             media: Streams::new(seed),
             lines: settings.lines.clone(),
+            voicemail: settings.voicemail.clone(),
             followup: Followup::new(settings),
             summary: Summary::of_site(&settings.site),
             entries: 0,
@@ -319,6 +332,7 @@ impl Engine {
 
     fn reconfigure(&mut self, settings: &Settings) {
         self.lines.clone_from(&settings.lines);
+        self.voicemail.clone_from(&settings.voicemail);
         self.summary.move_to(&settings.site);
         self.calls.reconfigure(settings);
         self.followup.reconfigure(settings);
@@ -377,6 +391,9 @@ impl Engine {
                         line::find(&self.lines, seen.called.as_ref(), seen.called_user.as_deref())
                     });
                     record.line = line.map(|line| line.id.clone());
+                    let recorded = self.voicemail.record && line.is_none_or(|line| line.recorded);
+                    let sound = self.calls.take_sound(record.call).filter(|_| recorded);
+                    record.recording = sound.map(|wave| self.keep(&record, *wave));
                     self.note_over(record.call);
                     self.summary.count(&record);
                     self.journal(self.now, Event::Call(record));
@@ -390,6 +407,19 @@ impl Engine {
             }
         }
         self.spare = all;
+    }
+
+    /// Hands out the sound of a message; tells how the call's record names it.
+    fn keep(&mut self, record: &CallRecord, wave: Wave) -> Recording {
+        let recording = Recording {
+            file: format!("voicemail/{}.wav", record.call),
+            duration_ms: wave.millis(),
+            speech_ms: record.message.map_or(0, |message| message.speech_ms),
+            codec: wave.codec.to_owned(),
+            lost: wave.lost.into(),
+        };
+        self.outputs.push_back(Output::Audio(Box::new(Audio { file: recording.file.clone(), wave })));
+        recording
     }
 
     fn followed(&mut self, act: impl FnOnce(&mut Followup, Timestamp, &mut Vec<(Timestamp, Event)>)) {

@@ -93,6 +93,7 @@ impl Summary {
     pub(super) fn count(&mut self, record: &CallRecord) {
         self.calls += 1;
         self.missed += u64::from(record.missed);
+        self.recordings += u64::from(record.recording.is_some());
         *self.outcomes.entry(record.outcome).or_default() += 1;
     }
 

@@ -9,6 +9,7 @@ pub mod heard;
 pub mod json;
 mod kept;
 mod outreach;
+mod wave;
 mod words;
 
 use schemars::JsonSchema;
@@ -26,6 +27,7 @@ pub use outreach::{
     CaseClosed, CaseOpened, Decision, GateAnswer, Message, Operator, Receipt, Reply, Review, ReviewDecided,
     Task, TaskDone,
 };
+pub use wave::Wave;
 pub use words::{
     Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, ReviewDecision, Role,
 };

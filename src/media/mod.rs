@@ -7,8 +7,8 @@
 //!                                                   Ear::judge: runs, tones ─> Heard
 //! ```
 //!
-//! No sound is kept: a hundredth of a second becomes five bytes, and these become runs and tones. A packet
-//! nobody wants is let go after one look-up.
+//! To judge, no sound is kept: a hundredth of a second becomes five bytes, and these become runs and tones. What may be a
+//! message is kept beside that, for a minute at most while nobody knows (`reel`). A packet nobody wants is let go after one look-up.
 
 mod activity;
 mod closing;
@@ -16,6 +16,7 @@ mod ear;
 mod exact;
 mod judge;
 mod placement;
+mod reel;
 mod shelf;
 mod side;
 mod sound;
@@ -26,5 +27,6 @@ mod turns;
 pub use crate::event::heard::{Ended, Heard, Interval, Message, Reason, Verdict};
 pub use ear::{Ear, Params};
 pub use placement::{Place, Placement};
+pub use reel::Reel;
 pub use side::Direction;
 pub use streams::Streams;

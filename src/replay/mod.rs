@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
-use crate::engine::{Engine, Input, Output, Summary};
+use crate::engine::{Audio, Engine, Input, Output, Summary};
 use crate::event::{JournalEntry, Message, MessageState, Receipt};
 use crate::settings::Settings;
 use crate::source::{CaptureFile, Merge};
@@ -26,6 +26,8 @@ pub use tape::{Differs, Played, Reread, play};
 pub trait Sink {
     /// Takes one entry, in order.
     fn entry(&mut self, entry: &JournalEntry) -> io::Result<()>;
+    /// Takes the sound of a message; the call that names it comes next.
+    fn audio(&mut self, audio: &Audio) -> io::Result<()>;
     /// Is told now and then how many bytes were read, of how many.
     fn read(&mut self, bytes: u64, of: u64);
 }
@@ -127,6 +129,7 @@ fn drain(engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), Stopped> {
     while let Some(output) = engine.poll() {
         match output {
             Output::Journal(entry) => sink.entry(&entry).map_err(Stopped::Output)?,
+            Output::Audio(audio) => sink.audio(&audio).map_err(Stopped::Output)?,
             Output::Submit(message) | Output::LookUp(message) => engine.accept(&message),
         }
     }

@@ -6,8 +6,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::LastStates;
-use crate::engine::Summary;
+use crate::engine::{Audio, Summary};
 use crate::event::{Event, JournalEntry, json};
+use crate::voicemail;
 
 /// An output folder being written.
 pub struct OutDir {
@@ -16,6 +17,8 @@ pub struct OutDir {
     journal: BufWriter<File>,
     tasks: BufWriter<File>,
     messages: LastStates,
+    /// Where the sound of messages is to be, and where it is until then.
+    left: Vec<[PathBuf; 2]>,
     /// Whether the folder wasn't there before.
     made: bool,
 }
@@ -40,6 +43,7 @@ impl OutDir {
             tasks: begin(TASKS)?,
             folder: folder.to_owned(),
             messages: LastStates::default(),
+            left: Vec::new(),
             made,
         })
     }
@@ -57,6 +61,14 @@ impl OutDir {
                 _ => Ok(()),
             });
         written.map_err(|error| at(&self.folder, error))
+    }
+
+    /// Writes the sound of a message.
+    pub fn audio(&mut self, audio: &Audio) -> io::Result<()> {
+        let path = self.folder.join(&audio.file);
+        let part = voicemail::begin(&path, &audio.wave)?;
+        self.left.push([path, part]);
+        Ok(())
     }
 
     /// Completes the files and gives them their names; removes what was begun if that can't be done.
@@ -80,6 +92,9 @@ impl OutDir {
             writer.flush()?;
             writer.get_ref().sync_all()?;
         }
+        for [path, _] in &self.left {
+            voicemail::finish(path)?;
+        }
         for name in FILES {
             fs::rename(temporary(&self.folder, name), self.folder.join(name))?;
         }
@@ -88,11 +103,15 @@ impl OutDir {
 
     /// Removes what was begun, and the folder if it was made for it.
     pub fn discard(self) {
-        let OutDir { folder, made, .. } = self;
+        let OutDir { folder, left, made, .. } = self;
+        for [_, part] in left {
+            let _ = fs::remove_file(part);
+        }
         for name in FILES {
             let _ = fs::remove_file(temporary(&folder, name));
         }
         if made {
+            let _ = fs::remove_dir(folder.join("voicemail"));
             let _ = fs::remove_dir(&folder);
         }
     }

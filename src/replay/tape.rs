@@ -103,9 +103,13 @@ impl Deck<'_> {
 
     fn drain(&mut self) -> std::io::Result<()> {
         while let Some(output) = self.engine.poll() {
-            if let Output::Journal(entry) = output {
-                self.digest.add(&entry);
-                self.sink.entry(&entry)?;
+            match output {
+                Output::Journal(entry) => {
+                    self.digest.add(&entry);
+                    self.sink.entry(&entry)?;
+                }
+                Output::Audio(audio) => self.sink.audio(&audio)?,
+                Output::Submit(_) | Output::LookUp(_) => {}
             }
         }
         // Rows for a store, which nobody keeps here.

@@ -35,6 +35,7 @@ mod tests {
             campaign: None,
             product: None,
             high_value: false,
+            recorded: true,
         }
     }
 

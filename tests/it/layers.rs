@@ -28,6 +28,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("gateway", 5, &[]),
     ("connector", 5, &[]),
     ("store", 5, &[]),
+    ("voicemail", 5, &[]),
     ("clock", 5, &[]),
     ("tape", 5, &["source"]),
     ("config", 6, &[]),

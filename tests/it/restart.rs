@@ -87,6 +87,7 @@ impl Machine {
                 Output::Journal(entry) => batch.entries.push(*entry),
                 Output::Submit(message) => self.submitted.push(message.key),
                 Output::LookUp(message) => self.looked_up.push(message.key),
+                Output::Audio(_) => {}
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();

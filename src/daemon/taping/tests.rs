@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::config;
-use crate::engine::Output;
+use crate::engine::{Audio, Output};
 use crate::event::{ClockGap, Event, MessageState, TaskDone};
 use crate::phone::{Number, Party};
 use crate::replay::{self, Played, Sink};
@@ -134,6 +134,7 @@ impl Desk {
                     self.answers.push(answer);
                 }
                 Output::LookUp(message) => self.answers.push(Input::NotAccepted(message.key, Span::ZERO)),
+                Output::Audio(_) => {}
             }
         }
         (batch.open_calls, batch.over) = self.engine.take_open();
@@ -191,6 +192,10 @@ struct Journal(Vec<JournalEntry>);
 impl Sink for Journal {
     fn entry(&mut self, entry: &JournalEntry) -> io::Result<()> {
         self.0.push(entry.clone());
+        Ok(())
+    }
+
+    fn audio(&mut self, _: &Audio) -> io::Result<()> {
         Ok(())
     }
 

@@ -61,6 +61,7 @@ fn line(id: &str, did: Did) -> Line {
         campaign: None,
         product: None,
         high_value: false,
+        recorded: true,
     }
 }
 

@@ -123,6 +123,7 @@ impl Scene {
                     Event::Call(_) => self.others += 1,
                     _ => {}
                 },
+                Output::Audio(_) => {}
                 Output::Submit(message) | Output::LookUp(message) => {
                     self.texted.extend((1..=4).filter(|who| message.to == party(*who)));
                     let receipt = Receipt {
