@@ -5,8 +5,6 @@
 //! `tests/it/limits.rs` drives each kind of excess through the whole engine, `tests/prove floods` a million
 //! of each.
 
-use crate::time::Span;
-
 // ------------------------------------------------------------------ captures
 
 /// Captures of one run, as many as a tap's id can number. More: the run is refused.
@@ -180,11 +178,11 @@ pub const SHELF: u32 = 64;
 /// Bytes of one packet that are listened to: 200 ms of G.711.
 pub const SOUND: usize = 1_600;
 
-/// How much sound of a leg is kept while nobody knows who answered. More: the oldest is let go.
-pub const UNDECIDED: Span = Span::from_secs(60);
+/// Seconds of sound of a leg that are kept while nobody knows who answered. More: the oldest is let go.
+pub const UNDECIDED: i64 = 60;
 
-/// The longest message that is recorded. More: cut.
-pub const RECORDED: Span = Span::from_secs(600);
+/// Seconds of the longest message that is recorded. More: cut.
+pub const RECORDED: i64 = 600;
 
 /// Bytes of sound of all legs together. More: what comes isn't recorded.
 pub const REELS: usize = 64 << 20;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::{ChoreArgs, Decided, USAGE, numbers};
 use crate::clock::SystemClock;
 use crate::config;
-use crate::daemon::command::{Answer, Command, opted_out};
-use crate::daemon::control;
+use crate::daemon::command::{Answer, Command, Kept, opted_out};
+use crate::daemon::{self, control};
 use crate::event::ReviewDecision;
 use crate::phone::Party;
 use crate::settings::Settings;
@@ -110,7 +110,9 @@ fn carry_out(command: &Command, settings: &Settings) -> Answer {
         let answer = match control::ask(&socket, &part) {
             Ok(Some(answer)) => answer,
             Ok(None) => {
-                return command.alone(&place, settings.tape.as_ref().map(Shelf::new).as_ref(), &SystemClock);
+                let tapes = settings.tape.as_ref().map(Shelf::new);
+                let kept = Kept { tapes, voices: daemon::voices(settings, &place) };
+                return command.alone(&place, &kept, &SystemClock);
             }
             Err(error) => unasked(&socket, &error),
         };

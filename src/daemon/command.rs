@@ -6,6 +6,7 @@
 //! ```
 //! With a daemon its engine takes each first, and its store then; without one the store alone is written.
 
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use crate::rules::Why;
 use crate::store::{Batch, Erased, OptOut, Place, Reader, Sqlite, Store, StoreError, back_up};
 use crate::tape::Shelf;
 use crate::time::Timestamp;
+use crate::voicemail::Voices;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,15 @@ impl From<StoreError> for Answer {
     fn from(error: StoreError) -> Answer {
         Answer::refused(error.to_string())
     }
+}
+
+/// What is kept beside the store, and forgotten with it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The tapes, if runs are taped.
+    pub tapes: Option<Shelf>,
+    /// The messages that callers left.
+    pub voices: Voices,
 }
 
 impl Command {
@@ -162,7 +173,7 @@ impl Command {
 
     /// What the store does, after what the engine said to it. Tapes hold what is to be forgotten in packets, where nobody
     /// looks for it: all are deleted.
-    pub fn carry_out(&self, store: &mut dyn Store, tapes: Option<&Shelf>) -> Answer {
+    pub fn carry_out(&self, store: &mut dyn Store, kept: &Kept) -> Answer {
         let listed =
             |store: &mut dyn Store, opt_outs| store.commit(&[Batch { opt_outs, ..Batch::default() }]);
         let opt_out = |store: &mut dyn Store, opt_out| listed(store, vec![opt_out]);
@@ -179,7 +190,7 @@ impl Command {
                 let all = numbers.iter().cloned().map(OptOut::Out).collect();
                 listed(store, all).map(|_| opted_out(numbers.len()))
             }
-            Command::Erase { number } => return erase(store, number, tapes),
+            Command::Erase { number } => return erase(store, number, kept),
             Command::OptOut { number } => opt_out(store, OptOut::Out(number.clone()))
                 .map(|_| format!("{} gets no texts any more", number.shown())),
             Command::OptIn { number } => opt_out(store, OptOut::In(number.clone()))
@@ -190,20 +201,15 @@ impl Command {
     }
 
     /// Does it without a daemon, under the lock of the store.
-    pub fn alone(&self, place: &Place, tapes: Option<&Shelf>, clock: &dyn Clock) -> Answer {
-        let done = self.try_alone(place, tapes, clock);
+    pub fn alone(&self, place: &Place, kept: &Kept, clock: &dyn Clock) -> Answer {
+        let done = self.try_alone(place, kept, clock);
         match done.and_then(|answer| place.give_back().map(|()| answer)) {
             Ok(answer) => answer,
             Err(error) => Answer::from(error),
         }
     }
 
-    fn try_alone(
-        &self,
-        place: &Place,
-        tapes: Option<&Shelf>,
-        clock: &dyn Clock,
-    ) -> Result<Answer, StoreError> {
+    fn try_alone(&self, place: &Place, kept: &Kept, clock: &dyn Clock) -> Result<Answer, StoreError> {
         let mut store = Sqlite::open(place)?.store();
         match self {
             Command::Backup {} => Ok(copied(place)),
@@ -211,7 +217,7 @@ impl Command {
             | Command::OptOut { .. }
             | Command::OptOutAll { .. }
             | Command::OptIn { .. }
-            | Command::Release {} => Ok(self.carry_out(&mut store, tapes)),
+            | Command::Release {} => Ok(self.carry_out(&mut store, kept)),
             _ => {
                 let acts = match self.before(&place.path) {
                     Ok(acts) => acts,
@@ -227,7 +233,7 @@ impl Command {
                 let entries =
                     (state.next..).zip(events).map(|(n, event)| JournalEntry { n, at, event }).collect();
                 store.commit(&[Batch { entries, ..Batch::default() }])?;
-                Ok(self.carry_out(&mut store, tapes))
+                Ok(self.carry_out(&mut store, kept))
             }
         }
     }
@@ -374,20 +380,23 @@ fn open_task(store: &Path, key: &str) -> Result<TaskDone, Answer> {
     }
 }
 
-fn erase(store: &mut dyn Store, number: &Party, tapes: Option<&Shelf>) -> Answer {
-    let told = match store.erase(number) {
-        Ok(erased) => erased_words(&erased),
+fn erase(store: &mut dyn Store, number: &Party, kept: &Kept) -> Answer {
+    let erased = match store.erase(number) {
+        Ok(erased) => erased,
         Err(error) => return Answer::from(error),
     };
-    match tapes.map(|tapes| (tapes, tapes.delete_all())) {
+    let told = erased_words(&erased);
+    let by_hand = |what: &str, folder: &Path, error: io::Error| {
+        let folder = folder.display();
+        Answer::refused(format!("{told}; {what} in {folder} can't be deleted: {error}; delete them by hand"))
+    };
+    if let Err(error) = kept.voices.delete(&erased.recordings) {
+        return by_hand("messages", kept.voices.folder(), error);
+    }
+    match kept.tapes.as_ref().map(|tapes| (tapes, tapes.delete_all())) {
         None => Answer::done(told),
         Some((_, Ok(()))) => Answer::done(format!("{told}; no tape is left")),
-        Some((tapes, Err(error))) => {
-            let folder = tapes.folder().display();
-            Answer::refused(format!(
-                "{told}; tapes in {folder} can't be deleted: {error}; delete them by hand"
-            ))
-        }
+        Some((tapes, Err(error))) => by_hand("tapes", tapes.folder(), error),
     }
 }
 
@@ -413,6 +422,10 @@ mod tests {
     use crate::settings::Taping;
     use crate::tape;
     use crate::time::Span;
+
+    fn kept(folder: &tempfile::TempDir, tapes: Option<&Shelf>) -> Kept {
+        Kept { tapes: tapes.cloned(), voices: Voices::new(folder.path().join("voicemail")) }
+    }
 
     fn number() -> Party {
         Party::Number(Number::parse("+13125550142").expect("a number"))
@@ -460,14 +473,14 @@ mod tests {
             let reader = Reader::open(&place.path).expect("a store");
             reader.opt_outs(&place, Some(&number())).expect("read")
         };
-        assert!(Command::OptOut { number: number() }.alone(&place, None, &clock).done);
+        assert!(Command::OptOut { number: number() }.alone(&place, &kept(&folder, None), &clock).done);
         assert_eq!(opted_out(), (1, true));
-        assert!(Command::OptIn { number: number() }.alone(&place, None, &clock).done);
+        assert!(Command::OptIn { number: number() }.alone(&place, &kept(&folder, None), &clock).done);
         assert_eq!(opted_out(), (0, false));
-        assert!(Command::Backup {}.alone(&place, None, &clock).done);
+        assert!(Command::Backup {}.alone(&place, &kept(&folder, None), &clock).done);
         assert!(
             Command::Erase { number: number() }
-                .alone(&place, None, &clock)
+                .alone(&place, &kept(&folder, None), &clock)
                 .told
                 .starts_with("erased: 0 rows")
         );
@@ -484,13 +497,15 @@ mod tests {
         let tape = taping.folder.join("20261120T211407Z");
         fs::create_dir_all(&tape).expect("made");
         fs::write(tape.join(tape::LINES), "{}").expect("written");
-        assert!(Command::OptOut { number: number() }.alone(&place, Some(&tapes), &clock).done);
+        assert!(
+            Command::OptOut { number: number() }.alone(&place, &kept(&folder, Some(&tapes)), &clock).done
+        );
         assert!(tape.exists());
-        let answer = Command::Erase { number: number() }.alone(&place, Some(&tapes), &clock);
+        let answer = Command::Erase { number: number() }.alone(&place, &kept(&folder, Some(&tapes)), &clock);
         assert!(answer.done && answer.told.ends_with("; no tape is left"), "{}", answer.told);
         assert!(!tape.exists());
         fs::create_dir_all(tape.join(tape::LINES)).expect("made");
-        let answer = Command::Erase { number: number() }.alone(&place, Some(&tapes), &clock);
+        let answer = Command::Erase { number: number() }.alone(&place, &kept(&folder, Some(&tapes)), &clock);
         assert!(!answer.done && answer.told.contains("delete them by hand"), "{}", answer.told);
     }
 
@@ -513,7 +528,8 @@ mod tests {
         let entries = vec![JournalEntry { n: 1, at, event: Event::Task(task.clone()) }];
         store.commit(&[Batch { entries, ..Batch::default() }]).expect("written");
         drop(store);
-        let done = |key: &str| Command::TaskDone { key: key.into() }.alone(&place, None, &clock);
+        let done =
+            |key: &str| Command::TaskDone { key: key.into() }.alone(&place, &kept(&folder, None), &clock);
         assert!(!done("another").done);
         assert!(done(&task.key).done);
         assert_eq!(done(&task.key), Answer::refused(format!("task {} is done already", task.key)));
@@ -528,7 +544,7 @@ mod tests {
         let place = Place::new(folder.path().join("ringback.db"));
         let _writer = Sqlite::open(&place).expect("opens");
         let clock = HandClock::at(Timestamp::from_parts(1_000, 0));
-        let answer = Command::OptOut { number: number() }.alone(&place, None, &clock);
+        let answer = Command::OptOut { number: number() }.alone(&place, &kept(&folder, None), &clock);
         assert!(!answer.done && answer.told.contains("writes it"), "{}", answer.told);
     }
 }

@@ -14,13 +14,12 @@ use std::time::Duration;
 use tracing::info;
 
 use super::ask::Asking;
-use super::command::{Answer, Command, became, copied};
+use super::command::{Answer, Command, Kept, became, copied};
 use super::serve::{Cut, PIECE, read, serve};
 use crate::clock::Clock;
 use crate::engine::Input;
 use crate::settings::Settings;
 use crate::store::Place;
-use crate::tape::Shelf;
 
 /// Where the socket of a configuration is: as it says, else beside the store.
 pub fn socket(settings: &Settings, place: &Place) -> PathBuf {
@@ -39,7 +38,7 @@ pub fn socket(settings: &Settings, place: &Place) -> PathBuf {
 pub fn listen(
     path: &Path,
     asking: Asking,
-    (place, tapes): (Place, Option<Shelf>),
+    (place, kept): (Place, Kept),
     clock: Arc<dyn Clock>,
 ) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
@@ -48,7 +47,7 @@ pub fn listen(
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o660))?;
     let accept = move || listener.accept().map(|(stream, _)| stream);
-    serve("control", accept, move |stream| attend(stream, &asking, (&place, tapes.as_ref()), &*clock))
+    serve("control", accept, move |stream| attend(stream, &asking, (&place, &kept), &*clock))
 }
 
 /// Has a running daemon do what is asked for; none if none listens at `path`.
@@ -70,7 +69,7 @@ pub fn ask(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
     Ok(Some(serde_json::from_str(&line)?))
 }
 
-fn attend(mut stream: UnixStream, asking: &Asking, kept: (&Place, Option<&Shelf>), clock: &dyn Clock) {
+fn attend(mut stream: UnixStream, asking: &Asking, kept: (&Place, &Kept), clock: &dyn Clock) {
     // Pieces are no longer than this, and each is looked at.
     let has_end = |taken: &[u8]| taken.iter().rev().take(PIECE).any(|byte| *byte == b'\n');
     let answer = match read(&mut stream, clock, MOST, has_end) {
@@ -91,7 +90,7 @@ fn attend(mut stream: UnixStream, asking: &Asking, kept: (&Place, Option<&Shelf>
     let _ = stream.write_all(line.as_bytes());
 }
 
-fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&Shelf>)) -> Answer {
+fn obey(command: &Command, asking: &Asking, (place, kept): (&Place, &Kept)) -> Answer {
     if matches!(command, Command::Backup {}) {
         return copied(place);
     }
@@ -103,9 +102,9 @@ fn obey(command: &Command, asking: &Asking, (place, tapes): (&Place, Option<&She
         Ok(operators) => operators,
         Err(answer) => return answer,
     };
-    let (act, tapes) = (command.clone(), tapes.cloned());
+    let (act, kept) = (command.clone(), kept.clone());
     let inputs = operators.iter().cloned().map(Input::Operator).collect();
-    let answer = match asking.act(inputs, move |store| act.carry_out(store, tapes.as_ref())) {
+    let answer = match asking.act(inputs, move |store| act.carry_out(store, &kept)) {
         Ok(answer) => answer,
         Err(why) => return Answer::refused(format!("{}: {why}", command.word())),
     };
@@ -134,6 +133,7 @@ mod tests {
     use crate::event::Operator;
     use crate::phone::{Number, Party};
     use crate::store::{Memory, Store};
+    use crate::voicemail::Voices;
 
     struct Room {
         folder: tempfile::TempDir,
@@ -153,7 +153,8 @@ mod tests {
 
         fn listen(&self) {
             let place = Place::new(self.folder.path().join("ringback.db"));
-            listen(&self.path(), self.asking.clone(), (place, None), Arc::new(SystemClock)).expect("listens");
+            let kept = Kept { tapes: None, voices: Voices::new(self.folder.path().join("voicemail")) };
+            listen(&self.path(), self.asking.clone(), (place, kept), Arc::new(SystemClock)).expect("listens");
         }
     }
 

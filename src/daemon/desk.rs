@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use tracing::warn;
 
 use super::ask::{Ask, Asking, Job};
+use super::command::Kept;
 use super::figures::{Entries, Figures, TapFigures};
 use super::gauge::Gauge;
 use super::postman::Postman;
@@ -73,8 +74,9 @@ impl Desk {
     /// Lets others ask, by the control socket and over HTTP. Where that can't be is told; the daemon runs without.
     pub fn open(&mut self, settings: &Settings, place: &Place, clock: &Arc<dyn Clock>) {
         let path = control::socket(settings, place);
-        let tapes = settings.tape.as_ref().map(Shelf::new);
-        match control::listen(&path, self.asking.clone(), (place.clone(), tapes), clock.clone()) {
+        let kept =
+            Kept { tapes: settings.tape.as_ref().map(Shelf::new), voices: super::voices(settings, place) };
+        match control::listen(&path, self.asking.clone(), (place.clone(), kept), clock.clone()) {
             Ok(()) => self.socket = Some(path),
             Err(error) => {
                 let path = path.display();
@@ -117,7 +119,7 @@ impl Office {
         if let Some(fresh) = self.desk.reload.turn() {
             self.carrier.add(fresh.gateways);
             self.renewal.reconfigure(&fresh.settings);
-            self.retention.reconfigure(fresh.settings.policy.records_for);
+            self.retention.reconfigure(&fresh.settings.policy);
             self.desk.postman.iter().for_each(|postman| postman.reconfigure(&fresh.settings));
             self.tape.reread(fresh.files);
             self.give(self.engine.now(), Input::Settings(&fresh.settings));
@@ -234,8 +236,9 @@ mod tests {
     use crate::daemon::taping::Tape;
     use crate::daemon::upkeep::Upkeep;
     use crate::engine::Engine;
-    use crate::event::{Reply, State as Kept, TaskDone};
+    use crate::event::{Reply, State, TaskDone};
     use crate::phone::Party;
+    use crate::settings::Policy;
     use crate::store::{BOUND, Batch, Memory, OptOut, Store, Writer};
     use crate::time::Timestamp;
 
@@ -243,22 +246,23 @@ mod tests {
         let settings = Settings::default();
         let start = Timestamp::from_parts(1_795_000_000, 0);
         let clock: Arc<dyn Clock> = Arc::new(HandClock::at(start));
-        let (pace, now) = Pace::resume(clock.clone(), &mut Kept::default());
+        let (pace, now) = Pace::resume(clock.clone(), &mut State::default());
         let (carrier, answers) = Carrier::start(Gateways::new(), clock.clone(), false).expect("a thread");
         let reload = Reload::new(PathBuf::new(), Arc::<AtomicBool>::default(), settings.clone());
         Office {
-            engine: Engine::restore(&settings, Kept::default(), 7, now),
+            engine: Engine::restore(&settings, State::default(), 7, now),
             writer: Writer::start(Box::new(Memory::new()), |_| {}).expect("a thread"),
             carrier,
             answers,
             desk: Desk::new(&settings, clock.clone(), None, reload),
             pace,
-            keeper: Keeper::start(PathBuf::from("voicemail")).expect("a thread"),
+            keeper: Keeper::start(crate::voicemail::Voices::new(PathBuf::from("voicemail")))
+                .expect("a thread"),
             upkeep: Upkeep::new(Place::new("ringback.db"), clock.clone()),
             stall: Stall::new(clock.clone()),
             tape: Tape::new(None, (Vec::new(), Vec::new()), 7),
             renewal: Renewal::new(settings, 7),
-            retention: Retention::new(clock.clone(), None),
+            retention: Retention::new(clock.clone(), &Policy::default()),
             clock,
             lag: Span::ZERO,
             last: 0,

@@ -1,33 +1,43 @@
-//! The thread that writes messages callers left, so that the loop never waits for the disk.
+//! The thread that writes messages callers left, and deletes old ones, so that the loop never waits for the disk.
 //!
 //! Few wait at a time; while the disk takes none, further ones are told and not kept. What waits is written before the end.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 
-use tracing::error;
+use tracing::{error, info, warn};
 
 use crate::engine::Audio;
-use crate::voicemail;
+use crate::time::Timestamp;
+use crate::voicemail::{self, Voices};
 
 /// Where the loop hands messages over.
 pub struct Keeper {
-    queue: Option<SyncSender<Box<Audio>>>,
+    queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What there is to do.
+enum Work {
+    Keep(Box<Audio>),
+    /// Delete what was written before.
+    Clear(Timestamp),
+}
+
 impl Keeper {
-    /// Keeps messages in `folder`, which is made when the first one comes.
+    /// Keeps messages in a folder, which is made when the first one comes.
     ///
     /// # Errors
     /// There are no threads left.
-    pub fn start(folder: PathBuf) -> io::Result<Keeper> {
-        let (queue, waiting) = mpsc::sync_channel::<Box<Audio>>(WAITING);
+    pub fn start(voices: Voices) -> io::Result<Keeper> {
+        let (queue, waiting) = mpsc::sync_channel::<Work>(WAITING);
         let thread = thread::Builder::new().name("keeper".into()).spawn(move || {
-            for audio in waiting {
-                keep(&folder, &audio);
+            for work in waiting {
+                match work {
+                    Work::Keep(audio) => keep(&voices, &audio),
+                    Work::Clear(before) => clear(&voices, before),
+                }
             }
         })?;
         Ok(Keeper { queue: Some(queue), thread: Some(thread) })
@@ -35,12 +45,18 @@ impl Keeper {
 
     /// Has a message written.
     pub fn keep(&self, audio: Box<Audio>) {
-        match self.queue.as_ref().map(|queue| queue.try_send(audio)) {
-            Some(Err(TrySendError::Full(audio) | TrySendError::Disconnected(audio))) => {
-                error!("{} isn't kept: the disk takes no more messages", audio.file);
-            }
-            Some(Ok(())) | None => {}
+        let asked = self.queue.as_ref().map(|queue| queue.try_send(Work::Keep(audio)));
+        if let Some(Err(
+            TrySendError::Full(Work::Keep(audio)) | TrySendError::Disconnected(Work::Keep(audio)),
+        )) = asked
+        {
+            error!("{} isn't kept: the disk takes no more messages", audio.file);
         }
+    }
+
+    /// Has messages deleted that were written before a time; where too much waits, the next hour does it.
+    pub fn clear(&self, before: Timestamp) {
+        let _ = self.queue.as_ref().map(|queue| queue.try_send(Work::Clear(before)));
     }
 }
 
@@ -52,11 +68,19 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(folder: &Path, audio: &Audio) {
-    let path = folder.join(Path::new(&audio.file).file_name().unwrap_or_default());
+fn keep(voices: &Voices, audio: &Audio) {
+    let path = voices.path(&audio.file);
     let kept = voicemail::begin(&path, &audio.wave).and_then(|_| voicemail::finish(&path));
     if let Err(error) = kept {
         error!("{} isn't kept: {error}", audio.file);
+    }
+}
+
+fn clear(voices: &Voices, before: Timestamp) {
+    match voices.delete_before(before) {
+        Ok(0) => {}
+        Ok(count) => info!("{count} messages were older than policy.voicemail_for, and are deleted"),
+        Err(error) => warn!("old messages in {} can't be deleted: {error}", voices.folder().display()),
     }
 }
 

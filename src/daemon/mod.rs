@@ -51,6 +51,7 @@ use crate::settings::{GatewayKind, Settings, Tap, TapKind, Taping, Written};
 use crate::source::{self, Live, Taps};
 use crate::store::{Batch, OptOut, Place, Shut, Sqlite, Store, StoreError, Writer};
 use crate::time::{Span, Timestamp};
+use crate::voicemail::Voices;
 use crate::wire::packet::Packet;
 
 use carrier::{Carrier, Gateways};
@@ -121,12 +122,12 @@ pub fn run(run: Run) -> Result<(), Stopped> {
     let writer = Writer::start(store, desk.hearing(carrier.news())).map_err(Stopped::System)?;
     let taps = Taps::start(&settings.taps, clock.clone()).map_err(Stopped::System)?;
     desk.open(&settings, &place, &clock);
-    let keeper = Keeper::start(messages(&settings, &place)).map_err(Stopped::System)?;
+    let keeper = Keeper::start(voices(&settings, &place)).map_err(Stopped::System)?;
     let upkeep = Upkeep::new(place, clock.clone());
     let stall = Stall::new(clock.clone());
     let supervisor = Supervisor::from_environment(clock.clone());
     let lag = lag(&settings.taps);
-    let retention = Retention::new(clock.clone(), settings.policy.records_for);
+    let retention = Retention::new(clock.clone(), &settings.policy);
     let renewal = Renewal::new(settings.clone(), seed);
     let office = Office {
         engine,
@@ -151,9 +152,9 @@ pub fn run(run: Run) -> Result<(), Stopped> {
 }
 
 /// Where messages are kept: as configured, else beside the store.
-fn messages(settings: &Settings, place: &Place) -> PathBuf {
+pub fn voices(settings: &Settings, place: &Place) -> Voices {
     let beside = || place.path.with_file_name("voicemail");
-    settings.voicemail.folder.clone().unwrap_or_else(beside)
+    Voices::new(settings.voicemail.folder.clone().unwrap_or_else(beside))
 }
 
 /// The engine and where its outputs go.
@@ -195,6 +196,9 @@ impl Office {
                 self.tape.advance(&mut self.engine, now);
                 self.renewal.turn(&mut self.engine, &mut self.tape, &self.writer);
                 self.renewal.batches += u64::from(self.retention.turn(now, &self.writer));
+                if let Some(before) = self.retention.voices_before(now) {
+                    self.keeper.clear(before);
+                }
             }
             self.take_answers();
             self.attend(&taps, names);

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::settings::Policy;
 use crate::store::{Retained, StoreError, Writer};
 use crate::time::{Span, Timestamp};
 
@@ -17,7 +18,9 @@ use crate::time::{Span, Timestamp};
 pub struct Retention {
     clock: Arc<dyn Clock>,
     keep: Option<Span>,
+    voicemail: Option<Span>,
     due: Span,
+    voices_due: Span,
     /// Nothing is deleted before this.
     doubted: Span,
     asked: Option<Receiver<Result<Retained, StoreError>>>,
@@ -26,20 +29,29 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Nothing is deleted where `keep` is none.
-    pub fn new(clock: Arc<dyn Clock>, keep: Option<Span>) -> Retention {
+    /// Nothing is deleted that a site says nothing of.
+    pub fn new(clock: Arc<dyn Clock>, policy: &Policy) -> Retention {
         let due = clock.boottime() + EACH;
-        Retention { clock, keep, due, doubted: due, asked: None, gone: 0 }
+        let (keep, voicemail) = (policy.records_for, policy.voicemail_for);
+        Retention { clock, keep, voicemail, due, voices_due: due, doubted: due, asked: None, gone: 0 }
     }
 
     /// Goes on with another configuration.
-    pub fn reconfigure(&mut self, keep: Option<Span>) {
-        self.keep = keep;
+    pub fn reconfigure(&mut self, policy: &Policy) {
+        (self.keep, self.voicemail) = (policy.records_for, policy.voicemail_for);
     }
 
     /// Is told of a step of the clock.
     pub fn put_off(&mut self) {
         self.doubted = self.clock.boottime() + DAY;
+    }
+
+    /// Before when messages are to be deleted now, which is asked for in every turn of the loop in which nothing came.
+    pub fn voices_before(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let running = self.clock.boottime();
+        let keep = self.voicemail.filter(|_| running >= self.voices_due.max(self.doubted))?;
+        self.voices_due = running + EACH;
+        Some(now - keep)
     }
 
     /// Is told in every turn of the loop in which nothing came; true if the store changes by it.
@@ -106,6 +118,10 @@ mod tests {
         JournalEntry { n, at, event: Event::Task(task) }
     }
 
+    fn kept_for(records_for: Option<Span>) -> Policy {
+        Policy { records_for, voicemail_for: records_for }
+    }
+
     fn wait(retention: &mut Retention, now: Timestamp, writer: &Writer) {
         while retention.asked.is_some() {
             retention.turn(now, writer);
@@ -125,7 +141,7 @@ mod tests {
         let done = JournalEntry { n: 3, at: old, event: Event::TaskDone(done) };
         let entries = vec![task(1, old), task(2, old), done, task(4, start)];
         writer.put(Batch { entries, ..Batch::default() }, true).expect("room");
-        let mut retention = Retention::new(clock.clone(), Some(Span::from_secs(10 * 86_400)));
+        let mut retention = Retention::new(clock.clone(), &kept_for(Some(Span::from_secs(10 * 86_400))));
         assert!(!retention.turn(start, &writer));
         clock.pass(EACH);
         retention.put_off();
@@ -138,7 +154,7 @@ mod tests {
         let left: Vec<u64> = reader.entries(0, 10).expect("read").iter().map(|entry| entry.n).collect();
         assert_eq!(left, [1, 4], "the first is still to be done");
         assert!(!retention.turn(start, &writer));
-        retention.reconfigure(None);
+        retention.reconfigure(&kept_for(None));
         clock.pass(EACH);
         assert!(!retention.turn(start, &writer));
     }

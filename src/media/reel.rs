@@ -57,10 +57,10 @@ struct Clip {
 impl Reel {
     /// Keeps one packet, captured at `at`; what can't be decoded is not kept.
     pub fn take(&mut self, from: Direction, codec: Codec, at: Timestamp, packet: &RtpPacket<'_>) {
-        let reach = match self.reach {
+        let reach = Span::from_secs(match self.reach {
             Reach::Undecided => limits::UNDECIDED,
             Reach::Message => limits::RECORDED,
-        };
+        });
         match from {
             Direction::FromCaller => self.caller.take(codec, at, packet, reach),
             Direction::FromPbx => self.pbx.take(codec, at, packet, reach),
@@ -87,7 +87,7 @@ impl Reel {
     pub fn develop(&self, from: Timestamp, to: Timestamp) -> Option<Wave> {
         let codec = self.caller.between(from, to).next()?.codec;
         let rate = if codec == Codec::G722 { WIDE } else { NARROW };
-        let length = to.since(from).min(limits::RECORDED);
+        let length = to.since(from).min(Span::from_secs(limits::RECORDED));
         let mut frames = vec![[0; 2]; frame_at(length, rate)?];
         self.caller.put(from, rate, &mut |at, sample| put(&mut frames, at, 0, sample));
         self.pbx.put(from, rate, &mut |at, sample| put(&mut frames, at, 1, sample));
@@ -121,7 +121,9 @@ impl Track {
     }
 
     fn forget_before(&mut self, at: Timestamp) {
-        while let Some(gone) = self.clips.pop_front_if(|clip| clip.end() <= at) {
+        while self.clips.front().is_some_and(|clip| clip.end() <= at)
+            && let Some(gone) = self.clips.pop_front()
+        {
             self.bytes = self.bytes.saturating_sub(gone.payload.len() + CLIP);
         }
     }

@@ -17,12 +17,13 @@ use super::backup;
 use super::error::StoreError;
 use super::people::Needle;
 use super::sqlite::Sqlite;
+use super::veil;
 use crate::phone::Party;
 
 /// Forgets who a party is.
 pub(super) fn erase(store: &mut Sqlite, party: &Party) -> Result<Erased, StoreError> {
     let traces = Traces::of(party);
-    let rows = erase_rows(&mut store.db, party, &traces)?;
+    let (rows, recordings) = erase_rows(&mut store.db, party, &traces)?;
     fold_log_in(&store.db)?;
     if traces.are_in(&store.place.path)? {
         store.db.execute_batch("VACUUM")?;
@@ -37,12 +38,13 @@ pub(super) fn erase(store: &mut Sqlite, party: &Party) -> Result<Erased, StoreEr
     }
     let mut left = store.place.damaged();
     left.retain(|path| traces.are_in(path).unwrap_or(true));
-    Ok(Erased { rows, left })
+    Ok(Erased { recordings, rows, left })
 }
 
-fn erase_rows(db: &mut Connection, party: &Party, traces: &Traces) -> Result<u64, StoreError> {
+fn erase_rows(db: &mut Connection, party: &Party, traces: &Traces) -> Result<(u64, Vec<String>), StoreError> {
     let tx = db.transaction()?;
     let (persons, texts) = rows_of(&tx, party, traces)?;
+    let recordings = recordings_of(&tx, &persons)?;
     let mut rows = 0;
     for id in &persons {
         tx.prepare_cached("UPDATE cases SET closed = last WHERE person = ?1 AND closed IS NULL")?
@@ -56,7 +58,25 @@ fn erase_rows(db: &mut Connection, party: &Party, traces: &Traces) -> Result<u64
         rows += tx.prepare_cached("DELETE FROM people WHERE id = ?1")?.execute([id])?;
     }
     tx.commit()?;
-    Ok(rows as u64)
+    Ok((rows as u64, recordings))
+}
+
+/// The messages in the records of calls with one of these people.
+fn recordings_of(db: &Connection, persons: &BTreeSet<i64>) -> Result<Vec<String>, StoreError> {
+    let recorded = "SELECT body FROM journal JOIN calls USING (n) WHERE body LIKE '%\"recording\":{%'";
+    let mut recorded = db.prepare(recorded)?;
+    let mut rows = recorded.query([])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(0)?;
+        if veil::ids(&body).iter().any(|id| persons.contains(id)) {
+            let file = serde_json::from_str::<serde_json::Value>(&body).ok();
+            let file =
+                file.and_then(|value| Some(value.pointer("/data/recording/file")?.as_str()?.to_owned()));
+            files.extend(file);
+        }
+    }
+    Ok(files)
 }
 
 /// The party in every form it was called by, and texts of others that have its number in them.

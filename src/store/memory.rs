@@ -82,8 +82,14 @@ impl Store for Memory {
 
     fn erase(&mut self, party: &Party) -> Result<Erased, StoreError> {
         let before = self.entries.len();
+        let recording = |entry: &JournalEntry| match &entry.event {
+            Event::Call(call) => call.recording.as_ref().map(|recording| recording.file.clone()),
+            _ => None,
+        };
+        let gone = self.entries.values().filter(|entry| names(&entry.event, party));
+        let recordings = gone.filter_map(recording).collect();
         self.entries.retain(|_, entry| !names(&entry.event, party));
-        Ok(Erased { rows: (before - self.entries.len()) as u64, left: Vec::new() })
+        Ok(Erased { rows: (before - self.entries.len()) as u64, left: Vec::new(), recordings })
     }
 
     fn retain(&mut self, before: Timestamp) -> Result<Retained, StoreError> {

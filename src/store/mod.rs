@@ -97,6 +97,8 @@ pub enum OptOut {
 /// What an erasure did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
+    /// The messages that their calls left, as records name them.
+    pub recordings: Vec<String>,
     /// Rows that held the number, a name or a text.
     pub rows: u64,
     /// Files beside the store that hold the number still and that nobody but an operator may delete: what was set

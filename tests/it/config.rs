@@ -167,7 +167,7 @@ fn a_slip_in_any_key_names_the_key_meant() {
 fn a_value_of_the_wrong_kind_is_told_at_its_line_in_every_key() {
     let text = reference();
     for (at, key, _) in key_lines(&text) {
-        let wrong = if ["enabled", "promiscuous", "tcp"].contains(&key) { "1" } else { "true" };
+        let wrong = if ["enabled", "promiscuous", "record", "tcp"].contains(&key) { "1" } else { "true" };
         let found = errors(&with_line(&text, at, &format!("{key} = {wrong}")));
         let told = |problem: &Problem| problem.line == at + 1 && problem.text.contains(&format!("`{key}`"));
         assert!(found.iter().any(told), "{key}: {found:?}");
