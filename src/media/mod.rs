@@ -22,6 +22,7 @@ mod side;
 mod sound;
 mod streams;
 mod tone;
+mod track;
 mod turns;
 
 pub use crate::event::heard::{Ended, Heard, Interval, Message, Reason, Verdict};

@@ -4,15 +4,11 @@
 //! further back than a minute is let go. Decoding waits until the message is known: then all of it is in order, whatever order
 //! it came in.
 
-use std::collections::VecDeque;
-
-use super::placement::{Place, Placement};
 use super::side::Direction;
+use super::track::{NARROW, Track, WIDE, is_sound};
 use crate::event::Wave;
 use crate::limits;
 use crate::time::{Span, Timestamp};
-use crate::wire::g711;
-use crate::wire::g722::G722;
 use crate::wire::rtp::{Codec, RtpPacket};
 
 /// Both directions of one leg.
@@ -32,26 +28,6 @@ enum Reach {
     Undecided,
     /// As long as a message may be.
     Message,
-}
-
-/// One direction.
-#[derive(Clone, Debug, Default)]
-struct Track {
-    placement: Placement,
-    /// In the order of their places.
-    clips: VecDeque<Clip>,
-    bytes: usize,
-}
-
-/// What one packet brought.
-#[derive(Clone, Debug)]
-struct Clip {
-    at: Timestamp,
-    codec: Codec,
-    sequence: u16,
-    /// It begins a stream that has nothing to do with the one before.
-    fresh: bool,
-    payload: Box<[u8]>,
 }
 
 impl Reel {
@@ -80,12 +56,12 @@ impl Reel {
 
     /// How many bytes are kept.
     pub fn bytes(&self) -> usize {
-        self.caller.bytes + self.pbx.bytes
+        self.caller.bytes() + self.pbx.bytes()
     }
 
     /// What lies between two times, decoded; none if the caller's side brought nothing in between.
     pub fn develop(&self, from: Timestamp, to: Timestamp) -> Option<Wave> {
-        let codec = self.caller.between(from, to).next()?.codec;
+        let codec = self.caller.between(from, to).map(|clip| clip.codec).find(|codec| is_sound(*codec))?;
         let rate = if codec == Codec::G722 { WIDE } else { NARROW };
         let length = to.since(from).min(Span::from_secs(limits::RECORDED));
         let mut frames = vec![[0; 2]; frame_at(length, rate)?];
@@ -99,85 +75,6 @@ fn put(frames: &mut [[i16; 2]], at: i64, channel: usize, sample: i16) {
     let frame = usize::try_from(at).ok().and_then(|at| frames.get_mut(at));
     if let Some(place) = frame.and_then(|frame| frame.get_mut(channel)) {
         *place = sample;
-    }
-}
-
-impl Track {
-    fn take(&mut self, codec: Codec, at: Timestamp, packet: &RtpPacket<'_>, reach: Span) {
-        let Place::At { at, fresh } = self.placement.place(at, packet) else { return };
-        let payload = packet.payload.get(..limits::SOUND).unwrap_or(packet.payload);
-        if !matches!(codec, Codec::Pcmu | Codec::Pcma | Codec::G722) || payload.is_empty() {
-            return;
-        }
-        let after = self.clips.iter().rposition(|clip| clip.at <= at).map_or(0, |before| before + 1);
-        self.bytes += payload.len() + CLIP;
-        let clip = Clip { at, codec, sequence: packet.sequence, fresh, payload: payload.into() };
-        self.clips.insert(after, clip);
-        if let Some(oldest) = self.clips.front().map(|clip| clip.at)
-            && at.since(oldest) > reach
-        {
-            self.forget_before(at - reach);
-        }
-    }
-
-    fn forget_before(&mut self, at: Timestamp) {
-        while self.clips.front().is_some_and(|clip| clip.end() <= at)
-            && let Some(gone) = self.clips.pop_front()
-        {
-            self.bytes = self.bytes.saturating_sub(gone.payload.len() + CLIP);
-        }
-    }
-
-    fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Clip> {
-        self.clips.iter().filter(move |clip| clip.end() > from && clip.at < to)
-    }
-
-    /// Shows each sample with the frame it belongs to, counted from `from`. A G.722 decoder hears what came before, too.
-    fn put(&self, from: Timestamp, rate: u32, show: &mut impl FnMut(i64, i16)) {
-        let mut decoder = G722::default();
-        for clip in &self.clips {
-            if clip.fresh {
-                decoder = G722::default();
-            }
-            let offset = clip.at.since(from).as_micros();
-            let first = offset.saturating_mul(i64::from(rate)).div_euclid(1_000_000);
-            let twice = |n: i64| if rate == WIDE { n * 2 } else { n };
-            for (n, byte) in (0..).zip(clip.payload.iter().copied()) {
-                let at = first.saturating_add(twice(n));
-                let pair = match clip.codec {
-                    Codec::Pcma => [g711::alaw(byte); 2],
-                    Codec::G722 => decoder.decode(byte),
-                    _ => [g711::ulaw(byte); 2],
-                };
-                match (rate, clip.codec) {
-                    (WIDE, _) => {
-                        show(at, pair[0]);
-                        show(at.saturating_add(1), pair[1]);
-                    }
-                    (_, Codec::G722) => show(at, pair[0].midpoint(pair[1])),
-                    _ => show(at, pair[0]),
-                }
-            }
-        }
-    }
-
-    /// Packets that never came, by the sequence numbers of those that did.
-    fn lost(&self, from: Timestamp, to: Timestamp) -> u32 {
-        let mut last = None::<u16>;
-        let missing = self.between(from, to).map(|clip| {
-            let before = last.replace(clip.sequence).filter(|_| !clip.fresh);
-            let step = before.map_or(1, |before| clip.sequence.wrapping_sub(before));
-            if (1..MAX_GAP).contains(&step) { u32::from(step - 1) } else { 0 }
-        });
-        missing.sum()
-    }
-}
-
-impl Clip {
-    /// The end of its last sample; G.722 has two samples of 62.5 µs to a byte.
-    fn end(&self) -> Timestamp {
-        let bytes = i64::try_from(self.payload.len()).unwrap_or(0);
-        self.at + Span::from_micros(bytes * MICROS_A_BYTE)
     }
 }
 
@@ -195,21 +92,11 @@ fn name(codec: Codec) -> &'static str {
     }
 }
 
-/// Frames a second of G.711, and of G.722.
-const NARROW: u32 = 8_000;
-const WIDE: u32 = 16_000;
-
-const MICROS_A_BYTE: i64 = 125;
-
-/// What a clip costs beside its payload, roughly.
-const CLIP: usize = size_of::<Clip>() + 16;
-
-/// Further apart than this, two sequence numbers have nothing to do with each other.
-const MAX_GAP: u16 = 3_000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::track::CLIP;
+    use crate::wire::g711;
 
     const START: Timestamp = Timestamp::from_micros(1_795_190_400_000_000);
 
@@ -260,6 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn a_late_beginning_moves_what_follows_it_and_tears_nothing() {
+        let mut reel = Reel::default();
+        for (n, late) in [(0, 35), (1, 30), (2, 0), (3, 12)] {
+            let payload = [0x80 | n as u8; 160];
+            let packet = packet(n, u32::from(n) * 160, &payload);
+            reel.take(Direction::FromCaller, Codec::Pcmu, at(i64::from(n) * 20 + late), &packet);
+        }
+        assert_eq!(heard(&reel, 0, 80), levels(&[0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn a_long_key_is_silence_and_moves_no_sound() {
+        let mut reel = said(&[0, 1], 0, 0);
+        for n in 2..52 {
+            let event = packet(n, 320, &[5, 10, 0, 160]);
+            reel.take(Direction::FromCaller, Codec::TelephoneEvent, at(i64::from(n) * 20), &event);
+        }
+        let payload = [0x80 | 9; 160];
+        reel.take(Direction::FromCaller, Codec::Pcmu, at(1_050), &packet(52, 52 * 160, &payload));
+        let wave = reel.develop(at(0), at(1_060)).expect("sound");
+        assert!(wave.frames[320..8_320].iter().all(|frame| frame[0] == 0));
+        assert_eq!((wave.frames[8_320][0], wave.lost), (g711::ulaw(0x89), 0));
+    }
+
+    #[test]
     fn a_message_is_as_long_as_the_call_says_whatever_came() {
         let reel = said(&[0, 1, 2], 0, 0);
         assert_eq!(heard(&reel, 20, 100), levels(&[1, 2, GONE, GONE]));
@@ -303,6 +215,5 @@ mod tests {
             reel.take(Direction::FromCaller, codec, at(0), &packet(0, 0, &[1; 160]));
         }
         assert!(reel.develop(at(0), at(1_000)).is_none());
-        assert_eq!(reel.bytes(), 0);
     }
 }

@@ -1,0 +1,217 @@
+//! One direction of a reel: packets in their place, undecoded.
+//!
+//! Packets that one clock stamped make a run, and lie in it where their timestamps say, to the sample. Where a run lies the capture's
+//! clock says: a packet can't be captured before it was sent, so a run moves back when a packet comes earlier than those before it
+//! let expect. A new source begins a new run, and so does a clock that leaps or stood still.
+
+use std::collections::VecDeque;
+
+use super::placement::{Place, Placement};
+use crate::limits;
+use crate::time::{Span, Timestamp};
+use crate::wire::g711;
+use crate::wire::g722::G722;
+use crate::wire::rtp::{Codec, RtpPacket};
+
+/// One direction.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    placement: Placement,
+    /// Where the runs of the clips begin, the oldest first, and how many are gone.
+    runs: VecDeque<Timestamp>,
+    gone: u64,
+    newest: Option<Newest>,
+    /// In the order of their places.
+    clips: VecDeque<Clip>,
+    bytes: usize,
+}
+
+/// The newest packet of the last run.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    timestamp: u32,
+    /// How far into the run it lies, in samples of its clock.
+    samples: i64,
+}
+
+/// What one packet brought.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    /// Which run it is of, counted from the first there was.
+    run: u64,
+    /// Where it lies in its run, in samples of the clock.
+    offset: i64,
+    sequence: u16,
+    /// What its payload is.
+    pub codec: Codec,
+    /// Empty where there is nothing to hear.
+    payload: Box<[u8]>,
+}
+
+impl Track {
+    /// Keeps one packet, captured at `at`, and lets go of what lies further back than `reach`. A packet whose sound can't be decoded
+    /// is kept without it.
+    pub fn take(&mut self, codec: Codec, captured: Timestamp, packet: &RtpPacket<'_>, reach: Span) {
+        let Place::At { at, fresh } = self.placement.place(captured, packet) else { return };
+        let offset = self.find(at, fresh, packet.timestamp, is_sound(codec));
+        let audible = if is_sound(codec) { packet.payload } else { &[] };
+        let payload = audible.get(..limits::SOUND).unwrap_or(audible);
+        let run = self.gone + self.runs.len() as u64 - 1;
+        let clip = Clip { run, offset, sequence: packet.sequence, codec, payload: payload.into() };
+        if self.place(&clip).since(captured) > MAX_OFF {
+            return;
+        }
+        self.insert(clip);
+        if let Some(oldest) = self.clips.front().map(|clip| self.place(clip))
+            && captured.since(oldest) > reach
+        {
+            self.forget_before(captured - reach);
+        }
+    }
+
+    /// Lets go of what ended before `at`.
+    pub fn forget_before(&mut self, at: Timestamp) {
+        while self.clips.front().is_some_and(|clip| self.end(clip) <= at) {
+            self.pop();
+        }
+    }
+
+    /// What lies between two times, wholly or in part.
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Clip> {
+        self.clips.iter().filter(move |clip| self.end(clip) > from && self.place(clip) < to)
+    }
+
+    /// How many bytes are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Shows each sample with the frame it belongs to, counted from `from`. A G.722 decoder hears what came before, too.
+    pub fn put(&self, from: Timestamp, rate: u32, show: &mut impl FnMut(i64, i16)) {
+        let mut decoder = G722::default();
+        let mut run = None;
+        for clip in &self.clips {
+            if run.replace(clip.run) != Some(clip.run) {
+                decoder = G722::default();
+            }
+            let start =
+                self.run(clip).since(from).as_micros().saturating_mul(NARROW.into()).div_euclid(1_000_000);
+            clip.put(start.saturating_add(clip.offset), rate, &mut decoder, show);
+        }
+    }
+
+    /// Packets between two times that never came, by the sequence numbers of those that did.
+    pub fn lost(&self, from: Timestamp, to: Timestamp) -> u32 {
+        let mut last = None::<(u64, u16)>;
+        let missing = self.between(from, to).map(|clip| {
+            let before = last.replace((clip.run, clip.sequence)).filter(|(run, _)| *run == clip.run);
+            let step = before.map_or(1, |(_, before)| clip.sequence.wrapping_sub(before));
+            if (1..MAX_GAP).contains(&step) { u32::from(step - 1) } else { 0 }
+        });
+        missing.sum()
+    }
+
+    /// Where in the last run a packet lies that was placed at `at`; begins or moves that if need be. Only what sounds is
+    /// trusted to say where a run lies: events are stamped when they began.
+    fn find(&mut self, at: Timestamp, fresh: bool, timestamp: u32, is_sound: bool) -> i64 {
+        let Some((newest, run)) = self.newest.filter(|_| !fresh).zip(self.runs.back_mut()) else {
+            return self.begin(at, timestamp);
+        };
+        let ahead = i64::from(timestamp.wrapping_sub(newest.timestamp).cast_signed());
+        let offset = newest.samples.saturating_add(ahead);
+        let off = at.since(*run + Span::from_micros(offset.saturating_mul(MICROS_A_SAMPLE)));
+        if off.as_micros().abs() > MAX_OFF.as_micros() {
+            return if is_sound { self.begin(at, timestamp) } else { newest.samples };
+        }
+        if is_sound && off <= Span::ZERO - MIN_OFF {
+            *run = *run + off;
+        }
+        if ahead > 0 {
+            self.newest = Some(Newest { timestamp, samples: offset });
+        }
+        offset
+    }
+
+    fn begin(&mut self, at: Timestamp, timestamp: u32) -> i64 {
+        self.runs.push_back(at);
+        self.newest = Some(Newest { timestamp, samples: 0 });
+        0
+    }
+
+    fn insert(&mut self, clip: Clip) {
+        let at = self.place(&clip);
+        let after =
+            self.clips.iter().rposition(|other| self.place(other) <= at).map_or(0, |before| before + 1);
+        self.bytes += clip.payload.len() + CLIP;
+        self.clips.insert(after, clip);
+    }
+
+    fn pop(&mut self) -> Option<Clip> {
+        let clip = self.clips.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(clip.payload.len() + CLIP);
+        let oldest = self.clips.front().map_or(clip.run, |next| next.run.min(clip.run));
+        while self.gone < oldest && self.runs.len() > 1 {
+            self.runs.pop_front();
+            self.gone += 1;
+        }
+        Some(clip)
+    }
+
+    fn run(&self, clip: &Clip) -> Timestamp {
+        let nth = usize::try_from(clip.run.saturating_sub(self.gone)).unwrap_or(0);
+        self.runs.get(nth).copied().unwrap_or(Timestamp::MAX)
+    }
+
+    fn place(&self, clip: &Clip) -> Timestamp {
+        self.run(clip) + Span::from_micros(clip.offset.saturating_mul(MICROS_A_SAMPLE))
+    }
+
+    /// The end of its last sample.
+    fn end(&self, clip: &Clip) -> Timestamp {
+        let bytes = i64::try_from(clip.payload.len()).unwrap_or(0);
+        self.place(clip) + Span::from_micros(bytes * MICROS_A_SAMPLE)
+    }
+}
+
+impl Clip {
+    /// Shows its samples from `first` on, which counts at 8 kHz, with their frames at `rate`.
+    fn put(&self, first: i64, rate: u32, decoder: &mut G722, show: &mut impl FnMut(i64, i16)) {
+        for (n, byte) in (first..).zip(self.payload.iter().copied()) {
+            let pair = match self.codec {
+                Codec::Pcma => [g711::alaw(byte); 2],
+                Codec::G722 => decoder.decode(byte),
+                _ => [g711::ulaw(byte); 2],
+            };
+            if rate == WIDE {
+                show(n.saturating_mul(2), pair[0]);
+                show(n.saturating_mul(2).saturating_add(1), pair[1]);
+            } else {
+                show(n, pair[0].midpoint(pair[1]));
+            }
+        }
+    }
+}
+
+/// Whether it can be decoded.
+pub fn is_sound(codec: Codec) -> bool {
+    matches!(codec, Codec::Pcmu | Codec::Pcma | Codec::G722)
+}
+
+/// Frames a second of G.711, and of G.722.
+pub const NARROW: u32 = 8_000;
+pub const WIDE: u32 = 16_000;
+
+/// A byte of G.711 is a sample; of G.722 it is two of half that length.
+const MICROS_A_SAMPLE: i64 = 125;
+
+/// Off by less a run isn't moved: the ear doesn't notice, and clocks differ.
+const MIN_OFF: Span = Span::from_millis(1);
+
+/// Off by more it is another run.
+const MAX_OFF: Span = Span::from_millis(400);
+
+/// What a clip costs beside its payload, roughly.
+pub const CLIP: usize = size_of::<Clip>() + 16;
+
+/// Further apart than this, two sequence numbers have nothing to do with each other.
+const MAX_GAP: u16 = 3_000;
