@@ -1,7 +1,8 @@
 //! All calls in sight: takes SIP messages and the passing of time, gives calls as they start, are answered
 //! and are judged.
 
-use std::collections::BTreeMap;
+mod recording;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -25,10 +26,10 @@ use crate::call::recent::{AnswersApart, Apart, RecentIds, Strangers, UnseenAnswe
 use crate::call::relayed::{Relay, SSRC};
 use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
-use crate::call::tracked::{LegRef, Tracked};
+use crate::call::tracked::{LegRef, Shown, Tracked};
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::heard::Ended;
-use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Outcome, Role, Verdict, Wave};
+use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Role, Sounded, Verdict};
 use crate::limits;
 use crate::settings::{Quirk, Settings};
 use crate::time::{Span, Timestamp, earlier};
@@ -44,6 +45,8 @@ pub enum Told {
     Seen(CallSeen),
     /// A call was judged; what rules see of it only where there is a line to follow up for.
     Closed(Box<CallRecord>, Option<CallSeen>),
+    /// The sound of the message that a call leaves.
+    Sounded(CallKey, Sounded, Option<Box<CallSeen>>),
 }
 
 /// What was counted on the way.
@@ -81,8 +84,6 @@ pub struct Calls {
     serial: u64,
     counters: Counters,
     told: Vec<Told>,
-    /// The sound of messages that calls not told yet left.
-    sounds: BTreeMap<CallKey, Box<Wave>>,
     /// Messages until calls that can go are looked for again.
     barren: usize,
     /// There is a line to follow up for; else nobody asks what rules see of a call.
@@ -116,7 +117,6 @@ impl Calls {
             serial: 0,
             counters: Counters::default(),
             told: Vec::new(),
-            sounds: BTreeMap::new(),
             barren: 0,
             followed: !settings.lines.is_empty(),
             resumed: Resumed::default(),
@@ -188,11 +188,6 @@ impl Calls {
         std::mem::replace(&mut self.told, empty)
     }
 
-    /// Takes the sound of the message that a closed call left, if any was kept.
-    pub fn take_sound(&mut self, call: CallKey) -> Option<Box<Wave>> {
-        self.sounds.remove(&call)
-    }
-
     /// When `expire` has something to do.
     #[inline]
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -229,8 +224,10 @@ impl Calls {
 
     /// Hears one RTP packet.
     pub fn rtp(&mut self, datagram: &Datagram<'_>) {
-        if let Some(relay) = self.tracked.hear_rtp(datagram, &self.keyer, &mut *self.ears) {
-            self.join_relayed(relay, datagram.at);
+        match self.tracked.hear_rtp(datagram, &self.keyer, &mut *self.ears) {
+            None => {}
+            Some(Shown::Relay(relay)) => self.join_relayed(relay, datagram.at),
+            Some(Shown::Due(call)) => self.look(call, datagram.at),
         }
     }
 
@@ -415,7 +412,7 @@ impl Calls {
             self.tracked.expect(at.call, &spots, by_caller);
         }
         if heard.bears_on_answer() {
-            self.listen(at.call);
+            self.listen(at.call, heard.datagram.at);
         }
         if grown {
             self.tracked.book(at.call);
@@ -470,7 +467,7 @@ impl Calls {
         for held in self.held.take(keys.leg) {
             self.take_held(&held.datagram());
         }
-        self.listen(call);
+        self.listen(call, heard.datagram.at);
         self.tracked.book(call);
         self.settle(call, datagram.at);
     }
@@ -572,7 +569,7 @@ impl Calls {
             return;
         }
         self.tell(part, now, CallPhase::Joined);
-        self.ears.forget(part);
+        self.forget_sound(part, now);
         let Some(part) = self.tracked.take(part) else { return };
         self.apart.forget(part.serial);
         for (rival, serial) in &part.rivals {
@@ -586,7 +583,7 @@ impl Calls {
         }
         self.tracked.offer_keys(call, part.hints.into_iter());
         self.note_change(call);
-        self.listen(call);
+        self.listen(call, now);
         self.tracked.book(call);
         self.settle(call, now);
     }
@@ -644,7 +641,7 @@ impl Calls {
     }
 
     /// Listens to an answered call as long as its legs don't say who answered.
-    fn listen(&mut self, call: u32) {
+    fn listen(&mut self, call: u32, now: Timestamp) {
         let answered = |open: &&OpenCall| open.closed.is_none() && open.is_answered();
         let Some(open) = self.tracked.get(call).filter(answered) else { return };
         let direction = self.direction(call);
@@ -655,7 +652,7 @@ impl Calls {
             self.tracked.listen(call, is);
         }
         if was && !is {
-            self.ears.forget(call);
+            self.forget_sound(call, now);
         }
         if is
             && !was
@@ -704,21 +701,19 @@ impl Calls {
             ..open.case(direction, plan.ending, coverage)
         };
         let judgement = outcome::judge(&case, judge);
-        let left = judgement.message.filter(|_| judgement.outcome == Outcome::VoicemailMessage);
-        let sound = left.zip(open.answered_at()).and_then(|(left, answered)| {
-            let [from, to] = [left.start_ms, left.end_ms].map(|ms| answered + Span::from_millis(ms));
-            self.ears.sound(call, from, to)
-        });
-        self.ears.forget(call);
+        let left = recording::span(&judgement, open.answered_at()).filter(|_| !open.stray);
+        let recording = match open.media.listening {
+            true => self.recorded(call, left, &judgement, now),
+            false => None,
+        };
+        let Some(open) = self.tracked.get_mut(call) else { return };
         let mut record = open.record(plan.ended, direction, judgement, &self.taps);
-        record.missed = outcome::missed(record.outcome, direction, judge);
+        record.missed = outcome::missed(record.outcome, direction, &self.office.pbx.judge);
         record.lossy = open.serial <= self.lost;
+        record.recording = recording;
         let called_user = std::mem::take(&mut open.called.user);
         if open.stray {
             return;
-        }
-        if let Some(sound) = sound {
-            self.sounds.insert(record.call, sound);
         }
         let seen = self.followed.then(|| CallSeen {
             at: plan.ended.unwrap_or(now),

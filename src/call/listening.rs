@@ -14,7 +14,7 @@ use crate::call::idle::Place;
 use crate::call::join::media_key;
 use crate::call::outcome::{self, Case};
 use crate::event::heard::{Ended, Heard};
-use crate::event::{Direction, Role, Wave};
+use crate::event::{Direction, Passed, Piece, Role};
 use crate::settings::Judge;
 use crate::time::Timestamp;
 use crate::wire::packet::Datagram;
@@ -24,8 +24,8 @@ use crate::wire::sip::Message;
 
 /// Who listens to answered legs. A call is named by a number that is its own until it is forgotten.
 pub trait Ears: fmt::Debug + Send {
-    /// Hears one packet of a call's caller leg.
-    fn hear(&mut self, call: u32, sound: &Sound<'_>);
+    /// Hears one packet of a call's caller leg; true if it is time to ask what that comes to, which may be a message.
+    fn hear(&mut self, call: u32, sound: &Sound<'_>) -> bool;
 
     /// What was heard of a call between its answer and its end; none if nothing was.
     fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard>;
@@ -33,8 +33,15 @@ pub trait Ears: fmt::Debug + Send {
     /// From now on a call is listened to, which was answered then.
     fn attend(&mut self, call: u32, answered: Timestamp);
 
-    /// The sound of a call between two times, decoded; none if none was kept.
-    fn sound(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Box<Wave>>;
+    /// Gives what the message of a call brought up to `to`, once; it began at `from`, which counts the first time alone. None if no
+    /// more of it was kept.
+    fn pass_on(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Piece>;
+
+    /// What was given of a call's message; none if nothing was.
+    fn passed(&self, call: u32) -> Option<Passed>;
+
+    /// Keeps no more sound of a call.
+    fn drop_sound(&mut self, call: u32);
 
     /// Forgets what was heard of a call.
     fn forget(&mut self, call: u32);

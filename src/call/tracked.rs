@@ -50,6 +50,15 @@ struct Expected {
     kinds: Kinds,
 }
 
+/// What an RTP packet shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown {
+    /// Two calls are one.
+    Relay(Relay),
+    /// It is time to ask what was heard of a call.
+    Due(u32),
+}
+
 impl Tracked {
     /// How many calls there are.
     pub fn len(&self) -> usize {
@@ -148,8 +157,8 @@ impl Tracked {
     }
 
     /// Hears an RTP packet; its stream is ignored from now on if no call wants more of it. Tells of two calls that it
-    /// shows to be one.
-    pub fn hear_rtp(&mut self, datagram: &Datagram<'_>, keyer: &Keyer, ears: &mut dyn Ears) -> Option<Relay> {
+    /// shows to be one, or of one of which it is time to ask what was heard.
+    pub fn hear_rtp(&mut self, datagram: &Datagram<'_>, keyer: &Keyer, ears: &mut dyn Ears) -> Option<Shown> {
         let packet = &RtpPacket::read(datagram.payload)?;
         let expected = self.spots.get(&media_key(keyer, datagram.dst)).copied();
         let open = expected.and_then(|to| Some((to, self.calls.get_mut(to.call as usize)?)));
@@ -163,12 +172,15 @@ impl Tracked {
         if open.media.listening {
             let Expected { call, callers, kinds } = to;
             let sound = Sound { from_caller: !callers, codec: kinds.codec(packet.kind), datagram, packet };
-            ears.hear(call, &sound);
+            let due = ears.hear(call, &sound);
             self.expect_back(to, datagram, keyer);
+            if due && relay.is_none() {
+                return Some(Shown::Due(call));
+            }
         } else if open.media.has_enough(to.callers) && !compared {
             self.ignore(datagram);
         }
-        relay
+        relay.map(Shown::Relay)
     }
 
     /// Compares what an answered call carries with what others do, where it or they may be one's part.

@@ -1,7 +1,7 @@
 //! The ears at legs that signalling can't decide: one for each call, their number bounded.
 //!
-//! Beside each runs a reel, in case it is a message that is heard: until a minute of it is full, or two sides have taken turns for so
-//! long that it is none. What a reel holds leaves it only as the sound of a message.
+//! Beside each runs a reel, in case it is a message that is heard, until two sides have taken turns for so long that it is none.
+//! What a reel holds leaves it only as the sound of a message. While all of them hold too much, nothing is added.
 //!
 //! A relay or proxy may show the same sound at several addresses; of each side the one heard first is listened
 //! to, and another only once that has fallen silent, or where its stream goes on.
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::call::{self, Sound};
-use crate::event::Wave;
-use crate::event::heard::{Ended, Heard, Verdict};
+use crate::event::heard::{Ended, Heard};
+use crate::event::{Passed, Piece};
 use crate::limits;
 use crate::media::{Direction, Ear, Params, Reel};
 use crate::settings::Judge;
@@ -31,9 +31,9 @@ struct Listening {
     ear: Ear,
     /// What was last heard of each side, the caller's first.
     last: [Option<Last>; 2],
-    /// When the call was answered, and what was sent since; none where it is no message.
-    reel: Option<(Timestamp, Reel)>,
-    /// When it is asked again whether it may be one.
+    /// What was sent since the answer; none where it is no message.
+    reel: Option<Reel>,
+    /// When it is to be asked again whether it is one.
     next_look: Timestamp,
 }
 
@@ -56,23 +56,20 @@ impl Ears {
 }
 
 impl call::Ears for Ears {
-    fn hear(&mut self, call: u32, sound: &Sound<'_>) {
-        let Some(listening) = self.at(call) else { return };
+    fn hear(&mut self, call: u32, sound: &Sound<'_>) -> bool {
+        let room = self.held < limits::REELS;
+        let Some(listening) = self.at(call) else { return false };
         let before = listening.bytes();
-        listening.hear(sound);
+        listening.hear(sound, room);
         let after = listening.bytes();
+        let due = listening.is_due(sound.datagram.at);
         self.held = (self.held + after).saturating_sub(before);
-        if self.held > limits::REELS
-            && let Some(listening) = self.listening.get_mut(&call)
-        {
-            self.held = self.held.saturating_sub(listening.bytes());
-            listening.reel = None;
-        }
+        due
     }
 
     fn attend(&mut self, call: u32, answered: Timestamp) {
         if let Some(listening) = self.at(call) {
-            listening.reel = Some((answered, Reel::default()));
+            listening.reel = Some(Reel::default());
             listening.next_look = answered + LOOK;
         }
     }
@@ -81,9 +78,23 @@ impl call::Ears for Ears {
         self.listening.get(&call)?.judge(answered, ended)
     }
 
-    fn sound(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Box<Wave>> {
-        let (_, reel) = self.listening.get(&call)?.reel.as_ref()?;
-        reel.develop(from, to).map(Box::new)
+    fn pass_on(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Piece> {
+        let listening = self.listening.get_mut(&call)?;
+        let before = listening.bytes();
+        let piece = listening.reel.as_mut()?.develop(from, to);
+        self.held = (self.held + listening.bytes()).saturating_sub(before);
+        piece
+    }
+
+    fn passed(&self, call: u32) -> Option<Passed> {
+        self.listening.get(&call)?.reel.as_ref()?.passed()
+    }
+
+    fn drop_sound(&mut self, call: u32) {
+        if let Some(listening) = self.listening.get_mut(&call) {
+            self.held = self.held.saturating_sub(listening.bytes());
+            listening.reel = None;
+        }
     }
 
     fn forget(&mut self, call: u32) {
@@ -113,7 +124,7 @@ impl Ears {
 }
 
 impl Listening {
-    fn hear(&mut self, sound: &Sound<'_>) {
+    fn hear(&mut self, sound: &Sound<'_>, room: bool) {
         let Sound { from_caller, codec, datagram, packet } = *sound;
         let [callers, pbxs] = &mut self.last;
         let (last, from) =
@@ -122,13 +133,17 @@ impl Listening {
         if last.is_none_or(|last| last.goes_on_in(&new)) {
             *last = Some(new);
             self.ear.hear(from, codec, datagram.at, packet);
-            if let Some((_, reel)) = &mut self.reel {
+            if let Some(reel) = self.reel.as_mut().filter(|_| room) {
                 reel.take(from, codec, datagram.at, packet);
             }
-            if datagram.at >= self.next_look {
-                self.look(datagram.at);
-            }
         }
+    }
+
+    /// Whether it is time to ask what it comes to; then the next time is set.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let Some(reel) = self.reel.as_ref().filter(|_| now >= self.next_look) else { return false };
+        self.next_look = now + if reel.has_begun() { LOOK_ON } else { LOOK };
+        true
     }
 
     /// Nothing if no packet came: then nobody listened.
@@ -137,23 +152,8 @@ impl Listening {
         was_heard.then(|| self.ear.judge(answered, ended))
     }
 
-    /// Lets go of what by now is no part of a message.
-    fn look(&mut self, now: Timestamp) {
-        self.next_look = now + LOOK;
-        let Some((answered, reel)) = &mut self.reel else { return };
-        let heard = self.ear.judge(*answered, Ended { at: now, by_pbx: false });
-        match (heard.verdict, heard.message) {
-            (Verdict::Conversation, _) => self.reel = None,
-            (_, Some(message)) => {
-                reel.forget_before(*answered + Span::from_millis(message.start_ms.into()) - EARLIER);
-                reel.keep_on();
-            }
-            _ => {}
-        }
-    }
-
     fn bytes(&self) -> usize {
-        self.reel.as_ref().map_or(0, |(_, reel)| reel.bytes())
+        self.reel.as_ref().map_or(0, Reel::bytes)
     }
 }
 
@@ -166,11 +166,9 @@ impl Last {
     }
 }
 
-/// How often it is asked whether it may still be a message.
+/// How often it is asked whether it is a message, and how often what is one is passed on.
 const LOOK: Span = Span::from_secs(2);
-
-/// A tone's end may be found to lie earlier than it seemed at first, by no more than this.
-const EARLIER: Span = Span::from_secs(1);
+const LOOK_ON: Span = Span::from_millis(400);
 
 /// A side that sends nothing for so long to one address may go on at another.
 const SILENT: Span = Span::from_millis(300);

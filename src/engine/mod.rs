@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use crate::call::{Calls, Told};
 use crate::event::{
-    CallKey, CallPhase, CallRecord, ClockGap, Event, JournalEntry, Message, OpenCall, Operator, Receipt,
-    Recording, Reply, State, Task, Wave,
+    CallKey, CallPhase, CallSeen, ClockGap, Event, JournalEntry, Message, OpenCall, Operator, Receipt,
+    Recording, Reply, Sounded, State, Task,
 };
 use crate::flow::{Flow, Piece};
 use crate::media::Streams;
@@ -64,7 +64,7 @@ pub enum Output {
     Journal(Box<JournalEntry>),
     /// A message is to be handed to its gateway; the answer comes back as a receipt.
     Submit(Box<Message>),
-    /// A message that a caller left is to be kept; the call that names it comes next.
+    /// What is heard of a message that a caller leaves is to be kept; once it is whole the call that names it comes next.
     Audio(Box<Audio>),
     /// Nobody knows whether the gateway has this message: it is to be asked. The answer comes back as a receipt, or as
     /// `NotAccepted`.
@@ -76,8 +76,8 @@ pub enum Output {
 pub struct Audio {
     /// The path below the output folder, as the call's record names it.
     pub file: String,
-    /// The sound.
-    pub wave: Wave,
+    /// What is heard of it.
+    pub sounded: Sounded,
 }
 
 /// How much an engine holds.
@@ -384,16 +384,23 @@ impl Engine {
                     }
                     Some(seen)
                 }
+                Told::Sounded(call, sounded, seen) => {
+                    // Nothing is taken back from one who was given nothing.
+                    if self.records(seen.as_deref()) || sounded == Sounded::Nothing {
+                        self.sound(Recording::file(call), sounded);
+                    }
+                    None
+                }
                 Told::Closed(mut record, seen) => {
                     record.at = record.at + self.stepped;
                     record.ended = record.ended.map(|at| at + self.stepped);
-                    let line = seen.as_ref().and_then(|seen| {
-                        line::find(&self.lines, seen.called.as_ref(), seen.called_user.as_deref())
-                    });
-                    record.line = line.map(|line| line.id.clone());
-                    let recorded = self.voicemail.record && line.is_none_or(|line| line.recorded);
-                    let sound = self.calls.take_sound(record.call).filter(|_| recorded);
-                    record.recording = sound.map(|wave| self.keep(&record, *wave));
+                    record.line = self.line(seen.as_ref()).map(|line| line.id.clone());
+                    let records = self.records(seen.as_ref());
+                    if let Some(recording) = record.recording.take() {
+                        let sounded = if records { Sounded::Whole } else { Sounded::Nothing };
+                        self.sound(recording.file.clone(), sounded);
+                        record.recording = Some(recording).filter(|_| records);
+                    }
                     self.note_over(record.call);
                     self.summary.count(&record);
                     self.journal(self.now, Event::Call(record));
@@ -409,17 +416,19 @@ impl Engine {
         self.spare = all;
     }
 
-    /// Hands out the sound of a message; tells how the call's record names it.
-    fn keep(&mut self, record: &CallRecord, wave: Wave) -> Recording {
-        let recording = Recording {
-            file: format!("voicemail/{}.wav", record.call),
-            duration_ms: wave.millis(),
-            speech_ms: record.message.map_or(0, |message| message.speech_ms),
-            codec: wave.codec.to_owned(),
-            lost: wave.lost.into(),
-        };
-        self.outputs.push_back(Output::Audio(Box::new(Audio { file: recording.file.clone(), wave })));
-        recording
+    /// The line that was called.
+    fn line(&self, seen: Option<&CallSeen>) -> Option<&Line> {
+        let seen = seen?;
+        line::find(&self.lines, seen.called.as_ref(), seen.called_user.as_deref())
+    }
+
+    /// Whether messages that are left for the called are recorded.
+    fn records(&self, seen: Option<&CallSeen>) -> bool {
+        self.voicemail.record && self.line(seen).is_none_or(|line| line.recorded)
+    }
+
+    fn sound(&mut self, file: String, sounded: Sounded) {
+        self.outputs.push_back(Output::Audio(Box::new(Audio { file, sounded })));
     }
 
     fn followed(&mut self, act: impl FnOnce(&mut Followup, Timestamp, &mut Vec<(Timestamp, Event)>)) {

@@ -137,6 +137,13 @@ pub struct Recording {
     pub lost: u64,
 }
 
+impl Recording {
+    /// Where the message of a call is, below the output folder.
+    pub fn file(call: CallKey) -> String {
+        format!("voicemail/{call}.wav")
+    }
+}
+
 /// All that rules ever see of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallSeen {

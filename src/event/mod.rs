@@ -27,7 +27,7 @@ pub use outreach::{
     CaseClosed, CaseOpened, Decision, GateAnswer, Message, Operator, Receipt, Reply, Review, ReviewDecided,
     Task, TaskDone,
 };
-pub use wave::Wave;
+pub use wave::{Passed, Piece, Sounded};
 pub use words::{
     Answer, AnsweredBy, Confidence, Direction, LegResult, MessageState, Outcome, ReviewDecision, Role,
 };

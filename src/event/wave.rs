@@ -1,22 +1,34 @@
-//! The sound of a message, decoded and in its place.
+//! The sound of a message, decoded and in its place, as it comes.
 
-/// What was recorded of a message: two channels side by side, silence where nothing came.
+/// What is heard of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wave {
-    /// Frames a second.
+pub enum Sounded {
+    /// A piece of it. Pieces come in order; the first lies at frame 0.
+    Piece(Piece),
+    /// All pieces were passed on.
+    Whole,
+    /// It was no message after all: nothing of it is kept.
+    Nothing,
+}
+
+/// A piece of a message: two channels side by side, silence where nothing came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Frames a second, of the whole message.
     pub rate: u32,
+    /// How many frames of the message come before it.
+    pub from: u64,
     /// What the caller said and what the PBX's side did, at the same time.
     pub frames: Vec<[i16; 2]>,
+}
+
+/// What was passed on of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its length in milliseconds.
+    pub millis: i64,
     /// What the caller's side came in: `PCMU`, `PCMA`, `G722`.
     pub codec: &'static str,
     /// Packets of the caller's side that never came.
     pub lost: u32,
-}
-
-impl Wave {
-    /// Its length in milliseconds.
-    pub fn millis(&self) -> i64 {
-        let frames = i64::try_from(self.frames.len()).unwrap_or(i64::MAX);
-        frames.saturating_mul(1_000) / i64::from(self.rate.max(1))
-    }
 }

@@ -1,12 +1,12 @@
 //! The sound of one leg, kept as it came until it is known whether a voicemail took it.
 //!
 //! Packets are placed by their RTP timestamps and kept undecoded, so a reel costs what the network brought. What lies
-//! further back than a minute is let go. Decoding waits until the message is known: then all of it is in order, whatever order
-//! it came in.
+//! further back than a minute is let go. Once a message is known to be one it is decoded and passed on piece by piece, a little
+//! behind the network, so that what comes late or out of order is in its place.
 
 use super::side::Direction;
-use super::track::{NARROW, Track, WIDE, is_sound};
-use crate::event::Wave;
+use super::track::{NARROW, Track, WIDE};
+use crate::event::{Passed, Piece};
 use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::rtp::{Codec, RtpPacket};
@@ -16,42 +16,27 @@ use crate::wire::rtp::{Codec, RtpPacket};
 pub struct Reel {
     caller: Track,
     pbx: Track,
-    /// How far back it reaches.
-    reach: Reach,
+    message: Option<Begun>,
 }
 
-/// How far back a reel reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Reach {
-    /// A minute, while nobody knows what it is.
-    #[default]
-    Undecided,
-    /// As long as a message may be.
-    Message,
+/// A message of which something was passed on.
+#[derive(Clone, Debug)]
+struct Begun {
+    from: Timestamp,
+    codec: Codec,
+    /// How many frames were passed on, and those after them that are known already.
+    passed: usize,
+    ahead: Vec<[i16; 2]>,
 }
 
 impl Reel {
-    /// Keeps one packet, captured at `at`; what can't be decoded is not kept.
+    /// Keeps one packet, captured at `at`.
     pub fn take(&mut self, from: Direction, codec: Codec, at: Timestamp, packet: &RtpPacket<'_>) {
-        let reach = Span::from_secs(match self.reach {
-            Reach::Undecided => limits::UNDECIDED,
-            Reach::Message => limits::RECORDED,
-        });
+        let reach = Span::from_secs(limits::UNDECIDED);
         match from {
             Direction::FromCaller => self.caller.take(codec, at, packet, reach),
             Direction::FromPbx => self.pbx.take(codec, at, packet, reach),
         }
-    }
-
-    /// It sounds like a message by now: nothing more is let go, up to the longest message.
-    pub fn keep_on(&mut self) {
-        self.reach = Reach::Message;
-    }
-
-    /// Lets go of what ended before `at`.
-    pub fn forget_before(&mut self, at: Timestamp) {
-        self.caller.forget_before(at);
-        self.pbx.forget_before(at);
     }
 
     /// How many bytes are kept.
@@ -59,29 +44,69 @@ impl Reel {
         self.caller.bytes() + self.pbx.bytes()
     }
 
-    /// What lies between two times, decoded; none if the caller's side brought nothing in between.
-    pub fn develop(&self, from: Timestamp, to: Timestamp) -> Option<Wave> {
-        let codec = self.caller.between(from, to).map(|clip| clip.codec).find(|codec| is_sound(*codec))?;
-        let rate = if codec == Codec::G722 { WIDE } else { NARROW };
-        let length = to.since(from).min(Span::from_secs(limits::RECORDED));
-        let mut frames = vec![[0; 2]; frame_at(length, rate)?];
-        self.caller.put(from, rate, &mut |at, sample| put(&mut frames, at, 0, sample));
-        self.pbx.put(from, rate, &mut |at, sample| put(&mut frames, at, 1, sample));
-        Some(Wave { rate, frames, codec: name(codec), lost: self.caller.lost(from, to) })
+    /// Whether something was passed on.
+    pub fn has_begun(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Passes on what a message brought up to `to`, for good; it began at `from`, which counts the first time alone. None while the
+    /// caller's side has brought no sound.
+    pub fn develop(&mut self, from: Timestamp, to: Timestamp) -> Option<Piece> {
+        if self.message.is_none() {
+            let codec = self.caller.codec_after(from)?;
+            self.caller.forget_before(from);
+            self.pbx.forget_before(from);
+            self.message = Some(Begun { from, codec, passed: 0, ahead: Vec::new() });
+        }
+        let Reel { caller, pbx, message } = self;
+        let begun = message.as_mut()?;
+        let rate = begun.rate();
+        let to = to.min(begun.from + Span::from_secs(limits::RECORDED));
+        let fresh =
+            frames(to.since(begun.from), rate).checked_sub(begun.passed).filter(|fresh| *fresh > 0)?;
+        begun.ahead.resize(fresh.max(begun.ahead.len()), [0; 2]);
+        caller.draw(begun.from, to, rate, &mut |at, sample| begun.put(at, 0, sample));
+        pbx.draw(begun.from, to, rate, &mut |at, sample| begun.put(at, 1, sample));
+        let rest = begun.ahead.split_off(fresh);
+        let from = begun.passed as u64;
+        begun.passed += fresh;
+        Some(Piece { rate, from, frames: std::mem::replace(&mut begun.ahead, rest) })
+    }
+
+    /// What was passed on so far.
+    pub fn passed(&self) -> Option<Passed> {
+        let begun = self.message.as_ref()?;
+        let millis =
+            i64::try_from(begun.passed).unwrap_or(i64::MAX).saturating_mul(1_000) / i64::from(begun.rate());
+        Some(Passed { millis, codec: name(begun.codec), lost: self.caller.lost() })
     }
 }
 
-fn put(frames: &mut [[i16; 2]], at: i64, channel: usize, sample: i16) {
-    let frame = usize::try_from(at).ok().and_then(|at| frames.get_mut(at));
-    if let Some(place) = frame.and_then(|frame| frame.get_mut(channel)) {
-        *place = sample;
+impl Begun {
+    /// Frames a second.
+    fn rate(&self) -> u32 {
+        if self.codec == Codec::G722 { WIDE } else { NARROW }
+    }
+
+    /// Puts a sample where it belongs; a packet that reaches beyond what is passed on now goes on in the next piece.
+    fn put(&mut self, at: i64, channel: usize, sample: i16) {
+        let Some(at) = usize::try_from(at).ok().and_then(|at| at.checked_sub(self.passed)) else { return };
+        if at >= self.ahead.len() && at < self.ahead.len() + LONGEST {
+            self.ahead.resize(at + 1, [0; 2]);
+        }
+        if let Some(place) = self.ahead.get_mut(at).and_then(|frame| frame.get_mut(channel)) {
+            *place = sample;
+        }
     }
 }
 
 /// How many frames a length has.
-fn frame_at(length: Span, rate: u32) -> Option<usize> {
-    usize::try_from(length.as_micros().checked_mul(i64::from(rate))? / 1_000_000).ok().filter(|n| *n > 0)
+fn frames(length: Span, rate: u32) -> usize {
+    usize::try_from(length.as_micros().saturating_mul(i64::from(rate)) / 1_000_000).unwrap_or(0)
 }
+
+/// Frames of the longest packet.
+const LONGEST: usize = 2 * limits::SOUND;
 
 /// As records name it.
 fn name(codec: Codec) -> &'static str {
@@ -128,8 +153,9 @@ mod tests {
 
     /// What is heard in the middle of each 20 ms.
     fn heard(reel: &Reel, from_ms: i64, to_ms: i64) -> Vec<i16> {
+        let mut reel = reel.clone();
         let wave = reel.develop(at(from_ms), at(to_ms)).expect("sound");
-        assert_eq!(wave.millis(), to_ms - from_ms);
+        assert_eq!(reel.passed().map(|passed| passed.millis), Some(to_ms - from_ms));
         wave.frames.chunks(160).filter_map(|chunk| chunk.get(80)).map(|frame| frame[0]).collect()
     }
 
@@ -137,13 +163,31 @@ mod tests {
         numbers.iter().map(|n| if *n == 0xff { 0 } else { g711::ulaw(0x80 | n) }).collect()
     }
 
+    #[test]
+    fn pieces_are_the_whole_wherever_they_are_cut() {
+        let order: Vec<u16> = (0..100).collect();
+        let whole = said(&order, 0, 0).develop(at(13), at(2_000)).expect("sound").frames;
+        for step in [7, 20, 33, 400] {
+            let mut reel = said(&order, 0, 0);
+            let mut pieces = Vec::new();
+            for to in (13..2_000).step_by(step).chain([2_000]) {
+                if let Some(piece) = reel.develop(at(13), at(to)) {
+                    assert_eq!(piece.from, pieces.len() as u64);
+                    pieces.extend(piece.frames);
+                }
+            }
+            assert!(pieces == whole, "{step}");
+        }
+    }
+
     const GONE: u8 = 0xff;
 
     #[test]
     fn what_came_out_of_order_twice_or_never_lies_where_it_belongs() {
-        let reel = said(&[0, 2, 1, 1, 4, 5], 65_533, u32::MAX - 200);
+        let mut reel = said(&[0, 2, 1, 1, 4, 5], 65_533, u32::MAX - 200);
         assert_eq!(heard(&reel, 0, 120), levels(&[0, 1, 2, GONE, 4, 5]));
-        assert_eq!(reel.develop(at(0), at(120)).map(|wave| wave.lost), Some(1));
+        assert!(reel.develop(at(0), at(120)).is_some());
+        assert_eq!(reel.passed().map(|passed| passed.lost), Some(1));
     }
 
     #[test]
@@ -168,12 +212,13 @@ mod tests {
         reel.take(Direction::FromCaller, Codec::Pcmu, at(1_050), &packet(52, 52 * 160, &payload));
         let wave = reel.develop(at(0), at(1_060)).expect("sound");
         assert!(wave.frames[320..8_320].iter().all(|frame| frame[0] == 0));
-        assert_eq!((wave.frames[8_320][0], wave.lost), (g711::ulaw(0x89), 0));
+        assert_eq!(wave.frames[8_320][0], g711::ulaw(0x89));
+        assert_eq!(reel.passed().map(|passed| passed.lost), Some(0));
     }
 
     #[test]
     fn a_message_is_as_long_as_the_call_says_whatever_came() {
-        let reel = said(&[0, 1, 2], 0, 0);
+        let mut reel = said(&[0, 1, 2], 0, 0);
         assert_eq!(heard(&reel, 20, 100), levels(&[1, 2, GONE, GONE]));
         assert!(reel.develop(at(60), at(100)).is_none(), "the caller sent nothing");
     }
@@ -192,7 +237,8 @@ mod tests {
         let mut reel = Reel::default();
         reel.take(Direction::FromCaller, Codec::G722, at(0), &packet(0, 0, &[0x55; 160]));
         let wave = reel.develop(at(0), at(20)).expect("sound");
-        assert_eq!((wave.rate, wave.frames.len(), wave.codec), (16_000, 320, "G722"));
+        assert_eq!((wave.rate, wave.frames.len()), (16_000, 320));
+        assert_eq!(reel.passed().map(|passed| passed.codec), Some("G722"));
     }
 
     #[test]
@@ -204,8 +250,9 @@ mod tests {
             reel.take(Direction::FromCaller, Codec::Pcmu, at(i64::from(n) * 20), &packet);
         }
         assert!(reel.bytes() <= 3_001 * (160 + CLIP), "{}", reel.bytes());
-        assert!(reel.develop(at(0), at(1_000)).is_none());
-        assert!(reel.develop(at(100_000), at(119_000)).is_some());
+        let wave = reel.develop(at(50_000), at(119_000)).expect("sound");
+        assert!(wave.frames[..79_000].iter().all(|frame| frame[0] == 0));
+        assert!(wave.frames[81_000..].iter().all(|frame| frame[0] != 0));
     }
 
     #[test]

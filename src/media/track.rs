@@ -24,6 +24,18 @@ pub struct Track {
     /// In the order of their places.
     clips: VecDeque<Clip>,
     bytes: usize,
+    drawn: Drawn,
+}
+
+/// What was taken from the front, for good.
+#[derive(Clone, Debug, Default)]
+struct Drawn {
+    /// It reaches to here.
+    to: Option<Timestamp>,
+    /// The run and number of the last packet, and what that left the decoder in.
+    last: Option<(u64, u16)>,
+    decoder: G722,
+    lost: u32,
 }
 
 /// The newest packet of the last run.
@@ -36,14 +48,13 @@ struct Newest {
 
 /// What one packet brought.
 #[derive(Clone, Debug)]
-pub struct Clip {
+struct Clip {
     /// Which run it is of, counted from the first there was.
     run: u64,
     /// Where it lies in its run, in samples of the clock.
     offset: i64,
     sequence: u16,
-    /// What its payload is.
-    pub codec: Codec,
+    codec: Codec,
     /// Empty where there is nothing to hear.
     payload: Box<[u8]>,
 }
@@ -76,9 +87,10 @@ impl Track {
         }
     }
 
-    /// What lies between two times, wholly or in part.
-    pub fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Clip> {
-        self.clips.iter().filter(move |clip| self.end(clip) > from && self.place(clip) < to)
+    /// What the first sound after `from` came in.
+    pub fn codec_after(&self, from: Timestamp) -> Option<Codec> {
+        let sounds = |clip: &&Clip| !clip.payload.is_empty() && self.end(clip) > from;
+        self.clips.iter().find(sounds).map(|clip| clip.codec)
     }
 
     /// How many bytes are kept.
@@ -86,29 +98,22 @@ impl Track {
         self.bytes
     }
 
-    /// Shows each sample with the frame it belongs to, counted from `from`. A G.722 decoder hears what came before, too.
-    pub fn put(&self, from: Timestamp, rate: u32, show: &mut impl FnMut(i64, i16)) {
-        let mut decoder = G722::default();
-        let mut run = None;
-        for clip in &self.clips {
-            if run.replace(clip.run) != Some(clip.run) {
-                decoder = G722::default();
-            }
-            let start =
-                self.run(clip).since(from).as_micros().saturating_mul(NARROW.into()).div_euclid(1_000_000);
-            clip.put(start.saturating_add(clip.offset), rate, &mut decoder, show);
+    /// Takes out what begins before `to`, and shows each sample with the frame it belongs to, counted from `from`.
+    pub fn draw(&mut self, from: Timestamp, to: Timestamp, rate: u32, show: &mut impl FnMut(i64, i16)) {
+        self.drawn.to = Some(to);
+        while self.clips.front().is_some_and(|clip| self.place(clip) < to)
+            && let Some(run) = self.clips.front().map(|clip| self.run(clip))
+            && let Some(clip) = self.pop()
+        {
+            self.drawn.count(&clip);
+            let start = run.since(from).as_micros().saturating_mul(NARROW.into()).div_euclid(1_000_000);
+            clip.put(start.saturating_add(clip.offset), rate, &mut self.drawn.decoder, show);
         }
     }
 
-    /// Packets between two times that never came, by the sequence numbers of those that did.
-    pub fn lost(&self, from: Timestamp, to: Timestamp) -> u32 {
-        let mut last = None::<(u64, u16)>;
-        let missing = self.between(from, to).map(|clip| {
-            let before = last.replace((clip.run, clip.sequence)).filter(|(run, _)| *run == clip.run);
-            let step = before.map_or(1, |(_, before)| clip.sequence.wrapping_sub(before));
-            if (1..MAX_GAP).contains(&step) { u32::from(step - 1) } else { 0 }
-        });
-        missing.sum()
+    /// Packets that never came, by the sequence numbers of those taken out.
+    pub fn lost(&self) -> u32 {
+        self.drawn.lost
     }
 
     /// Where in the last run a packet lies that was placed at `at`; begins or moves that if need be. Only what sounds is
@@ -123,7 +128,7 @@ impl Track {
         if off.as_micros().abs() > MAX_OFF.as_micros() {
             return if is_sound { self.begin(at, timestamp) } else { newest.samples };
         }
-        if is_sound && off <= Span::ZERO - MIN_OFF {
+        if is_sound && self.drawn.to.is_none_or(|to| *run >= to) && off <= Span::ZERO - MIN_OFF {
             *run = *run + off;
         }
         if ahead > 0 {
@@ -170,6 +175,20 @@ impl Track {
     fn end(&self, clip: &Clip) -> Timestamp {
         let bytes = i64::try_from(clip.payload.len()).unwrap_or(0);
         self.place(clip) + Span::from_micros(bytes * MICROS_A_SAMPLE)
+    }
+}
+
+impl Drawn {
+    fn count(&mut self, clip: &Clip) {
+        let before = self.last.filter(|(run, _)| *run == clip.run).map(|(_, before)| before);
+        if before.is_none() {
+            self.decoder = G722::default();
+        }
+        let step = before.map_or(1, |before| clip.sequence.wrapping_sub(before));
+        if step < MAX_GAP {
+            self.lost = self.lost.saturating_add(u32::from(step.saturating_sub(1)));
+            self.last = Some((clip.run, clip.sequence));
+        }
     }
 }
 

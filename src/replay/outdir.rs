@@ -1,14 +1,15 @@
 //! The output folder of a run: written under temporary names, renamed when all is there, so that a killed
 //! run leaves no half file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::LastStates;
 use crate::engine::{Audio, Summary};
-use crate::event::{Event, JournalEntry, json};
-use crate::voicemail;
+use crate::event::{Event, JournalEntry, Sounded, json};
+use crate::voicemail::{self, Part};
 
 /// An output folder being written.
 pub struct OutDir {
@@ -17,8 +18,9 @@ pub struct OutDir {
     journal: BufWriter<File>,
     tasks: BufWriter<File>,
     messages: LastStates,
-    /// Where the sound of messages is to be, and where it is until then.
-    left: Vec<[PathBuf; 2]>,
+    /// Messages that are being left, and where those are to be that are whole.
+    open: BTreeMap<String, Part>,
+    left: Vec<PathBuf>,
     /// Whether the folder wasn't there before.
     made: bool,
 }
@@ -43,6 +45,7 @@ impl OutDir {
             tasks: begin(TASKS)?,
             folder: folder.to_owned(),
             messages: LastStates::default(),
+            open: BTreeMap::new(),
             left: Vec::new(),
             made,
         })
@@ -63,11 +66,22 @@ impl OutDir {
         written.map_err(|error| at(&self.folder, error))
     }
 
-    /// Writes the sound of a message.
+    /// Writes what is heard of a message.
     pub fn audio(&mut self, audio: &Audio) -> io::Result<()> {
         let path = self.folder.join(&audio.file);
-        let part = voicemail::begin(&path, &audio.wave)?;
-        self.left.push([path, part]);
+        let open = self.open.remove(&audio.file);
+        match &audio.sounded {
+            Sounded::Piece(piece) => {
+                let mut part = open.map_or_else(|| Part::begin(&path, piece.rate), Ok)?;
+                part.add(piece)?;
+                self.open.insert(audio.file.clone(), part);
+            }
+            Sounded::Whole => {
+                open.map_or(Ok(()), Part::close)?;
+                self.left.push(path);
+            }
+            Sounded::Nothing => Part::discard(&path)?,
+        }
         Ok(())
     }
 
@@ -92,8 +106,8 @@ impl OutDir {
             writer.flush()?;
             writer.get_ref().sync_all()?;
         }
-        for [path, _] in &self.left {
-            voicemail::finish(path)?;
+        for path in &self.left {
+            voicemail::name(path)?;
         }
         for name in FILES {
             fs::rename(temporary(&self.folder, name), self.folder.join(name))?;
@@ -103,9 +117,10 @@ impl OutDir {
 
     /// Removes what was begun, and the folder if it was made for it.
     pub fn discard(self) {
-        let OutDir { folder, left, made, .. } = self;
-        for [_, part] in left {
-            let _ = fs::remove_file(part);
+        let OutDir { folder, open, left, made, .. } = self;
+        let begun = open.into_keys().map(|file| folder.join(file));
+        for path in left.into_iter().chain(begun) {
+            let _ = Part::discard(&path);
         }
         for name in FILES {
             let _ = fs::remove_file(temporary(&folder, name));
