@@ -18,6 +18,7 @@ use super::error::StoreError;
 use super::people::Needle;
 use super::sqlite::Sqlite;
 use super::veil;
+use crate::event::Recording;
 use crate::phone::Party;
 
 /// Forgets who a party is.
@@ -61,19 +62,17 @@ fn erase_rows(db: &mut Connection, party: &Party, traces: &Traces) -> Result<(u6
     Ok((rows as u64, recordings))
 }
 
-/// The messages in the records of calls with one of these people.
+/// Where messages of calls with one of these people may be: also of one that broke off, which no record names.
 fn recordings_of(db: &Connection, persons: &BTreeSet<i64>) -> Result<Vec<String>, StoreError> {
-    let recorded = "SELECT body FROM journal JOIN calls USING (n) WHERE body LIKE '%\"recording\":{%'";
-    let mut recorded = db.prepare(recorded)?;
-    let mut rows = recorded.query([])?;
+    let mut calls = db.prepare("SELECT body FROM journal JOIN calls USING (n)")?;
+    let mut rows = calls.query([])?;
     let mut files = Vec::new();
     while let Some(row) = rows.next()? {
         let body: String = row.get(0)?;
         if veil::ids(&body).iter().any(|id| persons.contains(id)) {
-            let file = serde_json::from_str::<serde_json::Value>(&body).ok();
-            let file =
-                file.and_then(|value| Some(value.pointer("/data/recording/file")?.as_str()?.to_owned()));
-            files.extend(file);
+            let value = serde_json::from_str::<serde_json::Value>(&body).unwrap_or_default();
+            let call = value.pointer("/data/call").and_then(|call| call.as_str()?.parse().ok());
+            files.extend(call.map(Recording::file));
         }
     }
     Ok(files)

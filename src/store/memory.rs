@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::StoreError;
 use super::open::Damage;
 use super::{Batch, Erased, OptOut, Retained, Store};
-use crate::event::{CallKey, CallRecord, Event, JournalEntry, KeptCase, Message, OpenCall, OptOuts, State};
+use crate::event::{
+    CallKey, CallRecord, Event, JournalEntry, KeptCase, Message, OpenCall, OptOuts, Recording, State,
+};
 use crate::phone::Party;
 use crate::time::{Span, Timestamp};
 
@@ -83,7 +85,7 @@ impl Store for Memory {
     fn erase(&mut self, party: &Party) -> Result<Erased, StoreError> {
         let before = self.entries.len();
         let recording = |entry: &JournalEntry| match &entry.event {
-            Event::Call(call) => call.recording.as_ref().map(|recording| recording.file.clone()),
+            Event::Call(call) => Some(Recording::file(call.call)),
             _ => None,
         };
         let gone = self.entries.values().filter(|entry| names(&entry.event, party));

@@ -97,7 +97,7 @@ pub enum OptOut {
 /// What an erasure did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
-    /// The messages that their calls left, as records name them.
+    /// Where messages that their calls left may be, as records name them.
     pub recordings: Vec<String>,
     /// Rows that held the number, a name or a text.
     pub rows: u64,

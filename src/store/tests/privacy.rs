@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use memchr::memmem;
 
 use super::samples::*;
-use crate::event::{CallRecord, Event, JournalEntry, MessageState, Recording};
+use crate::event::{Event, JournalEntry, MessageState, Recording};
 use crate::phone::Party;
 use crate::store::check::{self, Depth};
 use crate::store::{Batch, OptOut, Reader, Store, back_up};
@@ -160,18 +160,15 @@ fn rows_name_people_by_id_alone() {
 }
 
 #[test]
-fn the_messages_that_an_erased_number_left_are_named() {
+fn where_an_erased_number_may_have_left_messages_is_told_whether_a_record_names_one_or_not() {
     let room = Room::new();
     let mut store = room.sound();
     let entry = |n: u64, k: u64| {
-        let file = format!("voicemail/{k}.wav");
-        let recording =
-            Recording { file, duration_ms: 9_000, speech_ms: 4_000, codec: "PCMU".into(), lost: 0 };
-        let record = CallRecord { recording: Some(recording), ..call(k, 0, true) };
+        let record = call(k, 0, true);
         JournalEntry { n, at: record.at, event: Event::Call(Box::new(record)) }
     };
     let entries = vec![entry(1, 37), entry(2, 38)];
     store.commit(&[Batch { entries, ..Batch::default() }]).expect("room on the disk");
     let erased = store.erase(&caller(37)).expect("room on the disk");
-    assert_eq!(erased.recordings, ["voicemail/37.wav"]);
+    assert_eq!(erased.recordings, [Recording::file(key(37))]);
 }
