@@ -184,6 +184,9 @@ pub const UNDECIDED: i64 = 60;
 /// Seconds of the longest message that is recorded. More: cut.
 pub const RECORDED: i64 = 600;
 
+/// Stretches of a message whose loudness its record tells.
+pub const PEAKS: usize = 100;
+
 /// Bytes of sound of all legs together. More: what comes isn't recorded.
 pub const REELS: usize = 64 << 20;
 

@@ -135,6 +135,9 @@ pub struct Recording {
     pub codec: String,
     /// Packets lost.
     pub lost: u64,
+    /// How loud the caller's side was at most, 0 to 255, in up to 100 equal stretches: a waveform to show.
+    #[serde(default)]
+    pub peaks: Vec<u8>,
 }
 
 impl Recording {

@@ -55,8 +55,10 @@ pub enum Verdict {
 pub enum Reason {
     /// No packet of this leg was seen after the answer.
     NoAudio,
-    /// The codec isn't G.711 or G.722, or the payload is encrypted.
+    /// The codec isn't G.711 or G.722.
     Unreadable,
+    /// It is SRTP.
+    Encrypted,
     /// Nothing of the caller's side was seen.
     CallerUnseen,
     /// Nothing of the PBX's side was seen.

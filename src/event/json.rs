@@ -360,6 +360,7 @@ mod tests {
                     speech_ms: 2,
                     codec: "PCMU".to_owned(),
                     lost: 3,
+                    peaks: vec![0, 255],
                 }),
                 legs,
                 evidence: frames

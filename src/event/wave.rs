@@ -23,7 +23,7 @@ pub struct Piece {
 }
 
 /// What was passed on of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     /// Its length in milliseconds.
     pub millis: i64,
@@ -31,4 +31,6 @@ pub struct Passed {
     pub codec: &'static str,
     /// Packets of the caller's side that never came.
     pub lost: u32,
+    /// How loud the caller's side was at most, 0 to 255, in so many equal stretches.
+    pub peaks: Vec<u8>,
 }

@@ -266,7 +266,10 @@ fn unheard(caller: &Told, pbx: &Told) -> Option<Reason> {
     let unreadable = |told: &Told| told.unreadable * 2 > told.received;
     match () {
         () if caller.received + pbx.received == 0 => Some(Reason::NoAudio),
-        () if unreadable(caller) || unreadable(pbx) => Some(Reason::Unreadable),
+        () if unreadable(caller) || unreadable(pbx) => match caller.encrypted.max(pbx.encrypted) {
+            0 => Some(Reason::Unreadable),
+            _ => Some(Reason::Encrypted),
+        },
         () if caller.received == 0 => Some(Reason::CallerUnseen),
         () if pbx.received == 0 => Some(Reason::PbxUnseen),
         () if is_lossy(pbx, 20) => Some(Reason::Lossy),

@@ -27,6 +27,8 @@ struct Begun {
     /// How many frames were passed on, and those after them that are known already.
     passed: usize,
     ahead: Vec<[i16; 2]>,
+    /// How loud the caller's side was, in tenths of a second.
+    peaks: Vec<u8>,
 }
 
 impl Reel {
@@ -56,7 +58,7 @@ impl Reel {
             let codec = self.caller.codec_after(from)?;
             self.caller.forget_before(from);
             self.pbx.forget_before(from);
-            self.message = Some(Begun { from, codec, passed: 0, ahead: Vec::new() });
+            self.message = Some(Begun { from, codec, passed: 0, ahead: Vec::new(), peaks: Vec::new() });
         }
         let Reel { caller, pbx, message } = self;
         let begun = message.as_mut()?;
@@ -68,9 +70,10 @@ impl Reel {
         caller.draw(begun.from, to, rate, &mut |at, sample| begun.put(at, 0, sample));
         pbx.draw(begun.from, to, rate, &mut |at, sample| begun.put(at, 1, sample));
         let rest = begun.ahead.split_off(fresh);
+        let frames = std::mem::replace(&mut begun.ahead, rest);
         let from = begun.passed as u64;
-        begun.passed += fresh;
-        Some(Piece { rate, from, frames: std::mem::replace(&mut begun.ahead, rest) })
+        begun.pass(&frames);
+        Some(Piece { rate, from, frames })
     }
 
     /// What was passed on so far.
@@ -78,7 +81,10 @@ impl Reel {
         let begun = self.message.as_ref()?;
         let millis =
             i64::try_from(begun.passed).unwrap_or(i64::MAX).saturating_mul(1_000) / i64::from(begun.rate());
-        Some(Passed { millis, codec: name(begun.codec), lost: self.caller.lost() })
+        let stretch = begun.peaks.len().div_ceil(limits::PEAKS).max(1);
+        let peaks =
+            begun.peaks.chunks(stretch).map(|peaks| peaks.iter().copied().max().unwrap_or(0)).collect();
+        Some(Passed { millis, codec: name(begun.codec), lost: self.caller.lost(), peaks })
     }
 }
 
@@ -86,6 +92,22 @@ impl Begun {
     /// Frames a second.
     fn rate(&self) -> u32 {
         if self.codec == Codec::G722 { WIDE } else { NARROW }
+    }
+
+    /// Notes what is passed on.
+    fn pass(&mut self, frames: &[[i16; 2]]) {
+        let tenth = self.rate() as usize / 10;
+        for [caller, _] in frames {
+            let nth = self.passed / tenth;
+            if nth >= self.peaks.len() {
+                self.peaks.resize(nth + 1, 0);
+            }
+            let loud = u8::try_from(caller.unsigned_abs() >> 7).unwrap_or(u8::MAX);
+            if let Some(peak) = self.peaks.get_mut(nth) {
+                *peak = loud.max(*peak);
+            }
+            self.passed += 1;
+        }
     }
 
     /// Puts a sample where it belongs; a packet that reaches beyond what is passed on now goes on in the next piece.
@@ -230,6 +252,20 @@ mod tests {
         let wave = reel.develop(at(0), at(40)).expect("sound");
         assert_eq!(wave.frames[200], [g711::ulaw(0x81), g711::alaw(0xd5)]);
         assert_eq!(wave.frames[100][1], 0);
+    }
+
+    #[test]
+    fn a_message_has_a_hundred_peaks_at_most() {
+        let mut reel = Reel::default();
+        for n in 0..3_000_u16 {
+            let payload = [if n < 1_500 { 0xff } else { 0x80 }; 160];
+            let packet = packet(n, u32::from(n) * 160, &payload);
+            reel.take(Direction::FromCaller, Codec::Pcmu, at(i64::from(n) * 20), &packet);
+        }
+        assert!(reel.develop(at(0), at(60_000)).is_some());
+        let peaks = reel.passed().expect("a message").peaks;
+        assert_eq!(peaks.len(), 100);
+        assert!(peaks[..50].iter().all(|peak| *peak == 0) && peaks[50..].iter().all(|peak| *peak == 250));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub struct Side {
     hearing: Hearing,
     /// Packets of a codec that can't be read.
     unreadable: u32,
+    encrypted: u32,
     /// Digits that came as events, and the timestamp of the last of them.
     events: Vec<Digit>,
     event: Option<u32>,
@@ -57,6 +58,8 @@ pub struct Told {
     pub received: u32,
     /// Packets whose codec can't be read.
     pub unreadable: u32,
+    /// Those of them that were encrypted.
+    pub encrypted: u32,
     /// Packets that never came, by their sequence numbers.
     pub lost: u32,
 }
@@ -83,6 +86,7 @@ impl Side {
             shelf: Shelf::new(),
             hearing: Hearing { activity: Activity::new(), tones: Tones::new() },
             unreadable: 0,
+            encrypted: 0,
             events: Vec::new(),
             event: None,
         }
@@ -103,7 +107,10 @@ impl Side {
             }
             Codec::TelephoneEvent => self.event(tick, packet),
             Codec::ComfortNoise => {}
-            Codec::Other => self.unreadable = self.unreadable.saturating_add(1),
+            Codec::Other | Codec::Encrypted => {
+                self.unreadable = self.unreadable.saturating_add(1);
+                self.encrypted = self.encrypted.saturating_add(u32::from(codec == Codec::Encrypted));
+            }
         }
     }
 
@@ -123,6 +130,7 @@ impl Side {
             digits,
             received: self.placement.received(),
             unreadable: self.unreadable,
+            encrypted: self.encrypted,
             lost: self.placement.lost(),
         }
     }

@@ -55,6 +55,8 @@ pub enum Codec {
     ComfortNoise,
     /// Digits as events (RFC 4733).
     TelephoneEvent,
+    /// SRTP (RFC 3711): its header can be read, nothing can be heard.
+    Encrypted,
     /// Anything this program can't hear.
     Other,
 }

@@ -59,6 +59,8 @@ def made_faults(path, truth, room):
     if len(calls) != 1:
         return faults + [f"{len(calls)} calls, not one"]
     message, record = truth["message"], calls[0]["recording"]
+    if truth["rule"] and truth["rule"] not in [row["rule"] for row in calls[0]["evidence"]]:
+        faults.append(f"{calls[0]['evidence']}, not {truth['rule']}")
     if not message or not record:
         return faults + ([f"recording {record}, message {message}"] if bool(message) != bool(record) else [])
     ours, lasts = frames(out / record["file"])

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import wave
+from array import array
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ TRUNK_ONLY = ROLES.replace('phone_nets = ["192.168.20.0/24"]\nvoicemail_hosts = 
 TWO_PBXS = ROLES.replace('["192.168.10.5"]', '["192.168.10.5", "192.168.10.7"]')
 NOT_RECORDED = '[[line]]\nid = "ads"\ndid = "*"\ncalendar = "always"\nrecording = "{}"\n[calendar.always]\nopen = {{ mon-sun = ["00:00-24:00"] }}\n'
 ANSWER_MS = 8000
+CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
 
 NETWORKS = {
     "pcmu": Network(),
@@ -87,7 +89,8 @@ class Scene:
 class Call:
     """A trunk leg, and others that carry the same sound."""
 
-    def __init__(self, name, scene, network, onward=(), hold=(), caller="+13125551700"):
+    def __init__(self, name, scene, network, onward=(), hold=(), caller="+13125551700", hears_nothing=False):
+        self.hears_nothing = hears_nothing
         self.trace = Trace(name, "2026-11-20T10:00:00-06:00")
         kind = KINDS[network.codec]
         codecs = ((kind, f"{network.codec}/8000"), (101, "telephone-event/8000"))
@@ -98,6 +101,8 @@ class Call:
             headers = (f"Diversion: <sip:{MAIN}@{PBX.host}>;reason=no-answer;counter=1",) if n else ()
             to = PILOT if n else called
             leg = Leg(self.trace, a, b, caller, to, codecs=codecs, headers=headers)
+            if network.encrypted:
+                leg.sdp = lambda end, plain=leg.sdp: plain(end).replace("RTP/AVP", "RTP/SAVP") + CRYPTO
             leg.ring(n * 40)
             self.legs.append(leg)
         for n, leg in reversed(list(enumerate(self.legs))):
@@ -123,19 +128,25 @@ class Call:
             line = Line(self.trace, network, 7, there, start)
             line.send(data, quiet)
             self.line = line if n == 0 else self.line
-            back = Network(codec=network.codec)
-            Line(self.trace, back, 8, there[::-1], start).send(encoded(heard, network.codec), lambda n: False)
+            back = Network(codec=network.codec, encrypted=network.encrypted)
+            if not self.hears_nothing:
+                Line(self.trace, back, 8, there[::-1], start).send(encoded(heard, network.codec), lambda n: False)
+
+
+def narrow(scene):
+    """What the caller says, from the answer on, at 8000 a second."""
+    said = scene.caller.until(scene.end).tobytes()
+    return array("h", run(["sox", "-q", "-D", *raw(RATE), "-", *raw(8000), "-"], said))
 
 
 def written(out, name, call, scene, network, config, message=True):
     (out / f"{name}.pcap").write_bytes(call.trace.pcap())
-    narrow = run(["sox", "-q", "-D", *raw(RATE), "-", *raw(8000), "-"], scene.caller.until(scene.end).tobytes())
     with wave.open(str(out / f"{name}.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(narrow)
+        file.writeframes(narrow(scene).tobytes())
     truth = {"capture": f"{name}.pcap", "config": config, "codec": network.codec, "call_id": call.legs[0].call_id,
-             "message": {"start_s": scene.tone_end + 0.004, "end_s": call.lasted} if message else None,
-             "arrived": call.line.arrived, "breaks_s": [*network.source_changes, *(b for _, b in network.held)],
+             "message": {"start_s": 0 if call.hears_nothing else scene.tone_end + 0.004, "end_s": call.lasted} if message else None,
+             "rule": "ear.encrypted" if network.encrypted else None, "arrived": call.line.arrived, "breaks_s": [*network.source_changes, *(b for _, b in network.held)],
              "silent_s": [[at + 0.02, at + 0.14] for at, _ in network.keys]}
     (out / f"{name}.truth.json").write_text(json.dumps(truth) + "\n")
 
@@ -155,6 +166,8 @@ def make(out):
         one(name, scene, network, hold=network.held)
     one("two-legs", config=ROLES, onward=(VOICEMAIL,))
     one("three-legs", config=TWO_PBXS, onward=(SECOND_PBX, VOICEMAIL))
+    one("one-way", config=ROLES, onward=(VOICEMAIL,), hears_nothing=True)
+    one("encrypted", network=Network(encrypted=True), config=ROLES, onward=(VOICEMAIL,), message=False)
     one("hangup", Scene(studio, message=False), message=False)
     one("conversation", talk, message=False)
     for word in ("off", "headers_only"):

@@ -31,6 +31,8 @@ class Network:
     clock_stands_on_hold: bool = False
     #: (when, key): an event of 160 ms stands for the sound
     keys: tuple = ()
+    #: SRTP
+    encrypted: bool = False
     #: packets of that payload type, which nobody named, in between
     strangers: bool = False
 
@@ -67,7 +69,8 @@ class Line:
                 if not saving:
                     self.packet(at, COMFORT_NOISE, b"\x40")
             else:
-                self.packet(at, KINDS[self.network.codec], data[at : at + size], size)
+                sound = self.rng.randbytes(size + 10) if self.network.encrypted else data[at : at + size]
+                self.packet(at, KINDS[self.network.codec], sound, size)
                 if self.network.strangers and at % 800 == 0:
                     self.packet(at, DYNAMIC, self.rng.randbytes(size))
             saving, begun = quiet, begun if key else None

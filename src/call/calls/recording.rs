@@ -65,6 +65,7 @@ impl Calls {
             speech_ms: judgement.message.map_or(0, |message| message.speech_ms),
             codec: passed.codec.to_owned(),
             lost: passed.lost.into(),
+            peaks: passed.peaks,
         })
     }
 

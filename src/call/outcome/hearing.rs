@@ -9,6 +9,7 @@
 //! | turns taken | voicemail for sure, or missed and less than 5 s | `unknown`: they contradict |
 //! | a fax | anything | `fax` |
 //! | like a voicemail, no proof | answered | `unknown` |
+//! | nothing that can be decoded | voicemail | as it is; the evidence says why nothing was heard |
 //! | no proof | voicemail for sure, or by its timing and like one | by what the caller said after the greeting |
 //! | no recorder | voicemail by its timing | `unknown` |
 //! | else | anything | as it is |
@@ -104,7 +105,9 @@ impl Told {
     fn deposit(self, heard: &Heard, settings: &Judge) -> Judgement {
         let spoke = i64::from(heard.rest.speech_ms) >= settings.min_message.as_millis();
         match heard.verdict {
-            Verdict::Unknown(Reason::NoAudio | Reason::Unreadable | Reason::CallerUnseen) => self.said,
+            Verdict::Unknown(Reason::NoAudio | Reason::CallerUnseen) => self.said,
+            Verdict::Unknown(Reason::Unreadable) => self.said.because(self.frame, "ear.unreadable"),
+            Verdict::Unknown(Reason::Encrypted) => self.said.because(self.frame, "ear.encrypted"),
             Verdict::Unknown(Reason::Lossy | Reason::PbxUnseen) if !(spoke && self.certain) => self.said,
             _ if !self.certain && !is_like_recorder(heard) => self.unknown("ear.no_recorder"),
             _ if spoke => self.voicemail(Some(heard.rest), "ear.spoke"),
@@ -218,6 +221,9 @@ mod tests {
         assert_eq!(judged(Voicemail, true, &silent).outcome, VoicemailHangup);
         let unread = heard(Verdict::Unknown(Reason::Unreadable));
         assert_eq!(judged(Voicemail, true, &unread).outcome, Voicemail);
+        let secret = judged(Voicemail, true, &heard(Verdict::Unknown(Reason::Encrypted)));
+        assert_eq!(secret.outcome, Voicemail);
+        assert_eq!(secret.evidence.last().map(|(_, rule)| *rule), Some("ear.encrypted"));
     }
 
     #[test]

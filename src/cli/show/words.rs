@@ -168,6 +168,11 @@ const RULES: &[(&str, &str)] = &[
     ("ear.message", "a greeting, a tone, and then the caller spoke: a message was left"),
     ("ear.no_message", "a greeting and a tone were heard, and no message"),
     ("ear.spoke", "the caller spoke to the voicemail"),
+    ("ear.encrypted", "its sound is encrypted: nothing was heard, and nothing is recorded"),
+    (
+        "ear.unreadable",
+        "its sound is in a codec other than G.711 and G.722: nothing was heard, and nothing is recorded",
+    ),
     ("ear.said_nothing", "the caller said nothing to the voicemail"),
     ("ear.no_recorder", "the PBX answered as a voicemail does, but did not sound like one"),
     ("ear.conversation", "both sides took turns speaking"),

@@ -133,7 +133,7 @@ impl Kinds {
     /// What a payload type carries.
     pub fn codec(&self, kind: u8) -> Codec {
         if self.encrypted {
-            return Codec::Other;
+            return Codec::Encrypted;
         }
         let named = self.named.iter().find(|(named, _)| *named == kind);
         named.map_or_else(|| Codec::of_static(kind), |(_, codec)| *codec)
@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_cannot_be_heard() {
-        assert_eq!(kinds("m=audio 4000 RTP/SAVP 0\r\n").codec(0), Codec::Other);
-        assert_eq!(kinds("m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n").codec(0), Codec::Other);
+        assert_eq!(kinds("m=audio 4000 RTP/SAVP 0\r\n").codec(0), Codec::Encrypted);
+        assert_eq!(kinds("m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n").codec(0), Codec::Encrypted);
     }
 
     #[test]
@@ -222,8 +222,8 @@ mod tests {
                 prop_assert_eq!(addr, place);
                 let secure = media.proto.windows(4).any(|word| word == b"SAVP");
                 for payload in media.payloads().filter(|payload| (35..128).contains(payload)) {
-                    let map = media.rtpmap(payload).filter(|_| !secure);
-                    let codec = map.map_or(Codec::Other, |map| Codec::of_map(map.encoding, map.clock));
+                    let map = media.rtpmap(payload).map(|map| Codec::of_map(map.encoding, map.clock));
+                    let codec = if secure { Codec::Encrypted } else { map.unwrap_or(Codec::Other) };
                     prop_assert_eq!(kinds.codec(payload), codec, "{}", payload);
                 }
             }
