@@ -128,7 +128,7 @@ impl Calls {
     /// Judges by another configuration from here on; calls that are open go on, and what was seen of them stays.
     pub fn reconfigure(&mut self, settings: &Settings) {
         self.office = Office::new(settings);
-        self.ears.judge_by(&settings.pbx.judge);
+        self.ears.reconfigure(settings);
         self.mailboxes.read_by(settings.pbx.profile.has(Quirk::MwiWithoutCount));
         self.followed |= !settings.lines.is_empty();
     }

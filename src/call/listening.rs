@@ -15,7 +15,7 @@ use crate::call::join::media_key;
 use crate::call::outcome::{self, Case};
 use crate::event::heard::{Ended, Heard};
 use crate::event::{Direction, Passed, Piece, Role};
-use crate::settings::Judge;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::wire::packet::Datagram;
 use crate::wire::rtp::{Codec, RtpPacket};
@@ -46,8 +46,8 @@ pub trait Ears: fmt::Debug + Send {
     /// Forgets what was heard of a call.
     fn forget(&mut self, call: u32);
 
-    /// Judges by other measures from here on: what is begun to be heard after this.
-    fn judge_by(&mut self, judge: &Judge);
+    /// Goes on with another configuration: what is begun to be heard after this.
+    fn reconfigure(&mut self, settings: &Settings);
 }
 
 /// One packet of a leg that is listened to.

@@ -14,13 +14,15 @@ use crate::event::heard::{Ended, Heard};
 use crate::event::{Passed, Piece};
 use crate::limits;
 use crate::media::{Direction, Ear, Params, Reel};
-use crate::settings::Judge;
+use crate::settings::Settings;
 use crate::time::{Span, Timestamp};
 
 /// The ears of all calls.
 #[derive(Debug)]
 pub struct Ears {
     params: Params,
+    /// Messages are recorded at all.
+    records: bool,
     listening: BTreeMap<u32, Box<Listening>>,
     /// Bytes of all reels.
     held: usize,
@@ -50,8 +52,9 @@ struct Last {
 
 impl Ears {
     /// No ears yet.
-    pub fn new(judge: &Judge) -> Ears {
-        Ears { params: Params { min_message: judge.min_message }, listening: BTreeMap::new(), held: 0 }
+    pub fn new(settings: &Settings) -> Ears {
+        let (params, records) = wanted(settings);
+        Ears { params, records, listening: BTreeMap::new(), held: 0 }
     }
 }
 
@@ -68,7 +71,9 @@ impl call::Ears for Ears {
     }
 
     fn attend(&mut self, call: u32, answered: Timestamp) {
-        if let Some(listening) = self.at(call) {
+        if self.records
+            && let Some(listening) = self.at(call)
+        {
             listening.reel = Some(Reel::default());
             listening.next_look = answered + LOOK;
         }
@@ -102,8 +107,8 @@ impl call::Ears for Ears {
         self.held = self.held.saturating_sub(gone.map_or(0, |listening| listening.bytes()));
     }
 
-    fn judge_by(&mut self, judge: &Judge) {
-        self.params = Params { min_message: judge.min_message };
+    fn reconfigure(&mut self, settings: &Settings) {
+        (self.params, self.records) = wanted(settings);
     }
 }
 
@@ -164,6 +169,11 @@ impl Last {
         let moved = new.ssrc == self.ssrc && (1..=MOVES_WITHIN).contains(&ahead);
         new.dst == self.dst || moved || new.at.since(self.at) >= SILENT
     }
+}
+
+/// How it is judged, and whether messages are recorded.
+fn wanted(settings: &Settings) -> (Params, bool) {
+    (Params { min_message: settings.pbx.judge.min_message }, settings.voicemail.record)
 }
 
 /// How often it is asked whether it is a message, and how often what is one is passed on.

@@ -122,7 +122,7 @@ impl Engine {
             now: Timestamp::from_micros(i64::MIN),
             stepped: Span::ZERO,
             flow: Flow::new(seed),
-            calls: Calls::new(settings, seed, Box::new(Ears::new(&settings.pbx.judge))),
+            calls: Calls::new(settings, seed, Box::new(Ears::new(settings))),
             media: Streams::new(seed),
             lines: settings.lines.clone(),
             voicemail: settings.voicemail.clone(),

@@ -60,16 +60,20 @@ struct Clip {
 }
 
 impl Track {
-    /// Keeps one packet, captured at `at`, and lets go of what lies further back than `reach`. A packet whose sound can't be decoded
-    /// is kept without it.
+    /// Keeps one packet, captured then, and lets go of what lies further back than `reach`. A packet whose sound can't be decoded is kept
+    /// without it, where it was captured: events are stamped when they began.
     pub fn take(&mut self, codec: Codec, captured: Timestamp, packet: &RtpPacket<'_>, reach: Span) {
         let Place::At { at, fresh } = self.placement.place(captured, packet) else { return };
-        let offset = self.find(at, fresh, packet.timestamp, is_sound(codec));
+        let offset = match self.runs.back().filter(|_| !fresh && !is_sound(codec)) {
+            Some(run) => captured.since(*run).as_micros() / MICROS_A_SAMPLE,
+            None => self.find(at, fresh, packet.timestamp),
+        };
         let audible = if is_sound(codec) { packet.payload } else { &[] };
         let payload = audible.get(..limits::SOUND).unwrap_or(audible);
         let run = self.gone + self.runs.len() as u64 - 1;
         let clip = Clip { run, offset, sequence: packet.sequence, codec, payload: payload.into() };
-        if self.place(&clip).since(captured) > MAX_OFF {
+        let late = captured.since(self.place(&clip));
+        if late.as_micros().abs() > MAX_LATE.as_micros() {
             return;
         }
         self.insert(clip);
@@ -116,9 +120,8 @@ impl Track {
         self.drawn.lost
     }
 
-    /// Where in the last run a packet lies that was placed at `at`; begins or moves that if need be. Only what sounds is
-    /// trusted to say where a run lies: events are stamped when they began.
-    fn find(&mut self, at: Timestamp, fresh: bool, timestamp: u32, is_sound: bool) -> i64 {
+    /// Where in the last run a packet lies that was placed at `at`; begins or moves that if need be.
+    fn find(&mut self, at: Timestamp, fresh: bool, timestamp: u32) -> i64 {
         let Some((newest, run)) = self.newest.filter(|_| !fresh).zip(self.runs.back_mut()) else {
             return self.begin(at, timestamp);
         };
@@ -126,9 +129,9 @@ impl Track {
         let offset = newest.samples.saturating_add(ahead);
         let off = at.since(*run + Span::from_micros(offset.saturating_mul(MICROS_A_SAMPLE)));
         if off.as_micros().abs() > MAX_OFF.as_micros() {
-            return if is_sound { self.begin(at, timestamp) } else { newest.samples };
+            return self.begin(at, timestamp);
         }
-        if is_sound && self.drawn.to.is_none_or(|to| *run >= to) && off <= Span::ZERO - MIN_OFF {
+        if self.drawn.to.is_none_or(|to| *run >= to) && off <= Span::ZERO - MIN_OFF {
             *run = *run + off;
         }
         if ahead > 0 {
@@ -229,8 +232,43 @@ const MIN_OFF: Span = Span::from_millis(1);
 /// Off by more it is another run.
 const MAX_OFF: Span = Span::from_millis(400);
 
+/// What comes later than this is let go, so that none has to be put far back.
+const MAX_LATE: Span = Span::from_secs(1);
+
 /// What a clip costs beside its payload, roughly.
 pub const CLIP: usize = size_of::<Clip>() + 16;
 
 /// Further apart than this, two sequence numbers have nothing to do with each other.
 const MAX_GAP: u16 = 3_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_795_190_400_000_000);
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_bounded_and_drawn_within_its_time(
+            packets in prop::collection::vec((any::<(u16, u32, bool)>(), 0..4_u32, 0..2_000_usize, 0..40_i64), 1..200),
+        ) {
+            let mut track = Track::default();
+            let (mut at, payload) = (START, [0x80; 2_000]);
+            for ((sequence, timestamp, near), kind, size, ms) in packets {
+                at = at + Span::from_millis(ms);
+                let sequence = if near { sequence % 64 } else { sequence };
+                let codec = [Codec::Pcmu, Codec::G722, Codec::TelephoneEvent, Codec::Other][kind as usize];
+                let packet =
+                    RtpPacket { kind: 0, sequence, timestamp, ssrc: kind / 2, marker: false, payload: &payload[..size] };
+                track.take(codec, at, &packet, Span::from_secs(1));
+            }
+            prop_assert!(track.bytes() <= 200 * (limits::SOUND + CLIP));
+            let last = at.since(START).as_millis() * 16 + 16 * 1_000 + 2 * limits::SOUND as i64;
+            track.draw(START, at + Span::from_secs(1), WIDE, &mut |frame, _| assert!(frame.abs() <= last, "{frame}"));
+            track.draw(START, at + Span::from_secs(10), WIDE, &mut |_, _| {});
+            prop_assert_eq!((track.bytes(), track.clips.len()), (0, 0));
+        }
+    }
+}
