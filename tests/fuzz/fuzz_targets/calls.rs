@@ -73,6 +73,7 @@ impl Told {
         while let Some(output) = engine.poll() {
             match output {
                 Output::Journal(entry) => self.entry(&entry),
+                Output::Audio(_) => {}
                 Output::Submit(message) | Output::LookUp(message) => {
                     let call = message.key.split('/').next().and_then(|call| call.parse().ok());
                     assert!(
