@@ -242,7 +242,8 @@ impl Roles {
         }
         for (n, attempt) in trees.all.iter().enumerate().filter(|(_, attempt)| !attempt.scans) {
             let out = self.is_pbx(attempt.src) && !self.is_pbx(attempt.dst);
-            if out && rings_a_phone(attempt) && !pilots.contains(&attempt.called) {
+            let inside = !is_code(&attempt.called) || self.is_extension(n, trees);
+            if out && inside && rings_a_phone(attempt) && !pilots.contains(&attempt.called) {
                 self.saw(attempt.dst, Role::Phone, Sign::Rung);
             }
             let counts = attempt.was_taken() || trees.is_sent_on(n);
@@ -256,6 +257,16 @@ impl Roles {
         for client in clients.into_iter().filter(|client| !self.is_pbx(*client)).collect::<Vec<_>>() {
             self.saw(client, Role::Phone, Sign::Registers);
         }
+    }
+
+    /// Whether what looks like a code is an extension: the PBX rings it for a caller from outside, or together with others.
+    /// A code is dialled from within, and leads to the trunk.
+    fn is_extension(&self, n: usize, trees: &Trees<'_>) -> bool {
+        let Some(attempt) = trees.all.get(n) else { return false };
+        let parent = attempt.parent.and_then(|(parent, _)| trees.all.get(parent));
+        let for_outside = parent.is_some_and(|parent| self.of(parent.src) == Some(Role::Trunk));
+        let among_others = trees.round(n).is_some_and(|round| round.rings_several(trees.all));
+        self.count(attempt.dst, Role::Trunk) == 0 && (for_outside || among_others)
     }
 
     /// A host has the role that all its signs speak for, or nearly all of many.
@@ -306,15 +317,15 @@ fn answers_at_once(attempt: &Attempt) -> bool {
 
 /// Whether the PBX's attempt rang as a phone does; who answers at once may be a recorder.
 fn rings_a_phone(attempt: &Attempt) -> bool {
-    let inside = attempt.called.shape() != Shape::Outside && !attempt.pilot && !is_emergency(&attempt.called);
+    let inside = attempt.called.shape() != Shape::Outside && !attempt.pilot;
     inside && !answers_at_once(attempt) && attempt.was_taken()
 }
 
-/// A short number that goes to the trunk.
-fn is_emergency(called: &User) -> bool {
+/// A short number that may go to the trunk: for help, or of a service. Extensions may be any digits, these too.
+fn is_code(called: &User) -> bool {
     matches!(
         called.text(),
-        "911" | "112" | "933" | "999" | "988" | "411" | "611" | "811" | "711" | "211" | "311"
+        "911" | "112" | "933" | "999" | "988" | "211" | "311" | "411" | "511" | "611" | "711" | "811"
     )
 }
 

@@ -161,6 +161,33 @@ fn voicemail_its_pilot_and_its_ring_time_are_found() {
     assert_eq!(texts(&told, "roles.phone_nets"), [format!("{DESK}/32")]);
 }
 
+#[test]
+fn an_extension_that_reads_as_a_code_is_a_phones_and_where_a_code_leads_is_none() {
+    for code in ["211", "911", "112"] {
+        let mut office = Office::default();
+        office.answered(0, 5_010, Leg { id: "t", ..leg(TRUNK, PBX, "+12025550142", "+12025550100") });
+        office.answered(10, 4_990, Leg { id: "d", ..leg(PBX, DESK, "+12025550142", code) });
+        assert_eq!(texts(&office.learnt(), "roles.phone_nets"), [format!("{DESK}/32")], "{code}");
+    }
+    for code in ["411", "911"] {
+        let mut office = Office::default();
+        office.inbound(0, "a");
+        office.answered(100_000, 5_010, Leg { id: "p", ..leg(DESK, PBX, "201", code) });
+        office.answered(100_010, 4_990, Leg { id: "q", ..leg(PBX, "203.0.113.99", "+12025550100", code) });
+        let nets = texts(&office.learnt(), "roles.phone_nets");
+        assert_eq!(nets, [format!("{DESK}/32"), format!("{OTHER_DESK}/32")], "{code}");
+    }
+}
+
+#[test]
+fn phones_rung_together_may_have_codes_for_extensions_without_a_trunk_in_sight() {
+    let mut office = Office::default();
+    office.answered(0, 4_990, Leg { id: "d", ..leg(PBX, DESK, "+12025550142", "211") });
+    office.given_up(1, 5_000, Leg { id: "o", ..leg(PBX, OTHER_DESK, "+12025550142", "212") }, "");
+    let nets = texts(&office.learnt(), "roles.phone_nets");
+    assert_eq!(nets, [format!("{DESK}/32"), format!("{OTHER_DESK}/32")]);
+}
+
 /// A call from outside that the PBX sends on to a host that nothing else is seen of, by a long number.
 fn sent_on_once(lines: &str) -> Proposal {
     let mut office = Office::default();
