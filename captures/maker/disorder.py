@@ -22,6 +22,21 @@ def early_ack(s):
     s.texts = ["+13125550361", "+13125550362"]
 
 
+@scenario("cancel-seen-after-its-487", OFFICE)
+def late_cancel(s):
+    """The CANCEL of a caller is seen 150 ms after the 487 that it brought about; of the next caller's only the answer is
+    seen, 20 ms after the 487
+
+    Verdict: `abandoned` twice, missed: a 487 may be the answer to a CANCEL that is still to come, and the answer to one
+    shows that there was one. What the lost one said can't be known, so the second is of medium confidence.
+    """
+    late = s.inbound("+13125550374").ring(0).reply(10_000, 487).reply(10_004, 200, method="CANCEL").cancel(10_150)
+    lost = s.inbound("+13125550375").ring(60_000).reply(70_000, 487).ack(70_008).reply(70_020, 200, method="CANCEL")
+    s.expect(late, "abandoned", True, task=True)
+    s.expect(lost, "abandoned", True, task=True)
+    s.texts = ["+13125550374", "+13125550375"]
+
+
 @scenario("second-try-not-seen", OFFICE)
 def unseen_try(s):
     """The tap loses the INVITE with credentials after a 407, and the one that follows a 302; both calls are answered

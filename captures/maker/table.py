@@ -9,7 +9,7 @@ WAITS = {"S68": "SIPREC sessions"}
 
 SHOWN = """
 S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
-S02 caller cancels while it rings: caller-cancels caller-cancels-early-media lab-cancel
+S02 caller cancels while it rings: caller-cancels caller-cancels-early-media cancel-seen-after-its-487 lab-cancel
 S03 480, no answer: no-answer lab-every-final refused-in-many-ways
 S04 486: busy busy-says-the-diversion b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final
 S05 603: declined one-declines-others-ring lab-every-final

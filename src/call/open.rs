@@ -158,7 +158,9 @@ impl OpenCall {
             }
             (_, _, Some(refused), _) if refused.retry => Plan::message(refused.seen.at, RETRY),
             (_, _, Some(refused), _) if refused.status / 100 == 5 => Plan::message(refused.seen.at, FAILOVER),
-            (_, _, Some(refused), _) if self.all_over() => Plan::message(refused.seen.at, Span::ZERO),
+            (_, _, Some(refused), _) if self.all_over() && !hop.may_be_cancelled() => {
+                Plan::message(refused.seen.at, Span::ZERO)
+            }
             (_, _, Some(refused), _) => Plan::message(refused.seen.at, SETTLE),
             (_, _, _, Some(cancelled)) => match hop.cancel_heard {
                 Some(heard) => Plan::timer(heard + FINAL_OVERDUE),

@@ -9,7 +9,7 @@
 //! | 181, 182 | forwarded, queued |
 //! | 2xx | answered (the first counts); nothing after it changes that |
 //! | 3xx-6xx | final, unless answered |
-//! | CANCEL | asked to end; only a final response ends it (RFC 3261 9.1) |
+//! | CANCEL, or 2xx to one | asked to end; only a final response ends it (RFC 3261 9.1) |
 //!
 //! A response belongs to the method in its CSeq, so only responses to INVITE come here.
 
@@ -118,11 +118,19 @@ impl Hop {
         match (self.refused, self.cancelled) {
             (None, Some(_)) => self.cancelled_result(),
             (Some(refused), Some(_)) if ends_by_cancel(refused.status) => self.cancelled_result(),
+            (Some(refused), None) if refused.status == 487 && self.cancel_heard.is_some() => {
+                self.cancelled_result()
+            }
             (Some(refused), _) => self.refused_result(refused),
             (None, None) if self.responded => LegResult::Incomplete,
             (None, None) if self.retransmitted() >= NO_RESPONSE_PROOF => LegResult::NoResponse,
             (None, None) => LegResult::Incomplete,
         }
+    }
+
+    /// Whether it ended by 487 and no CANCEL was seen: that is late or lost, or the receiver ended it by a timer.
+    pub fn may_be_cancelled(&self) -> bool {
+        self.cancelled.is_none() && self.status() == Some(487)
     }
 
     /// Whether it was answered with where else to try (RFC 3261 21.3).
@@ -164,8 +172,7 @@ impl Hop {
     /// Whether it was stopped or ended by messages that were not seen, of which others tell: a 487, or the answer to a
     /// CANCEL, without the CANCEL; an ACK without a final response. Whom they said had answered can't be known.
     pub fn ended_unseen(&self) -> bool {
-        let no_cancel =
-            self.cancelled.is_none() && (self.status() == Some(487) || self.cancel_heard.is_some());
+        let no_cancel = self.may_be_cancelled() || (self.cancelled.is_none() && self.cancel_heard.is_some());
         no_cancel || (self.acked && self.answered.is_none() && self.refused.is_none())
     }
 

@@ -52,6 +52,7 @@ pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
     let confidence = match outcome {
         Outcome::AnsweredInferred | Outcome::Unknown | Outcome::Incomplete => Confidence::Low,
         _ if hop.role == Role::PhoneOut => Confidence::Low,
+        Outcome::Abandoned if hop.cancelled.is_none() => Confidence::Medium,
         _ if hop.refused.is_none() => Confidence::Medium,
         _ => Confidence::High,
     };
