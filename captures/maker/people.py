@@ -126,6 +126,25 @@ def called_back(s):
     s.expect(back, "answered", False, called="+13125550139", direction="outbound", joined=(out,), caller="*")
 
 
+@scenario("called-back-by-access-code", OFFICE)
+def called_back_by_code(s):
+    """Missed thrice; the office dials 9 and the number: the PBX sends out the number alone; then the same of a phone whose
+    trunk has no SIP; then behind another system on the trunk that takes 9 itself
+
+    Verdict: three missed calls, three outbound, the first `called` what the trunk was asked for; no ack leaves.
+    """
+    for at, caller, legs in ((0, "+13125550376", "both"), (200_000, "+13125550377", "phone"), (400_000, "+13125550378", "trunk")):
+        s.expect(missed(s, at, caller), "abandoned", True)
+        dialled = "9" + caller[2:]
+        back = s.leg(PHONE_201, PBX, "201", dialled).ring(at + 15_000, after=9_600) if legs != "trunk" else None
+        sent = caller if back else dialled
+        out = s.leg(PBX, TRUNK, "+13125550100", sent).ring(at + 15_040) if legs != "phone" else None
+        for leg in filter(None, (out, back)):
+            leg.answer(at + 36_000 + 20 * (leg is back)).bye(at + 90_000 + 10 * (leg is out))
+        called = caller if legs == "both" else dialled
+        s.expect(back or out, "answered", False, called=called, direction="outbound", joined=(out,) if back and out else (), caller="*")
+
+
 @scenario("after-hours", OFFICE, start="2026-11-20T21:14:00-06:00")
 def after_hours(s):
     """A call on a Friday at 9:14 pm

@@ -67,7 +67,7 @@ S56 forks with many To-tags, two 200s: forked-answered-twice forked-then-abandon
 S57 PRACK and UPDATE: prack-and-update lab-prack
 S58 fax, T.38: fax-t38 fax-calling-tone
 S59 call back from an emergency service: emergency
-S60 outbound and internal: outbound internal called-back
+S60 outbound and internal: outbound internal called-back called-back-by-access-code
 S61 twinning: twinning-mobile-answers twinning-desk-answers twinning-nobody-answers mobile-answers-but-does-not-accept mobile-does-not-accept-caller-gives-up
 S62 two anonymous callers at once: two-anonymous
 S63 three tries, then answered: three-tries-then-answered answered-at-redial

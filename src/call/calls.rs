@@ -27,6 +27,7 @@ use crate::call::relayed::{Relay, SSRC};
 use crate::call::resumed::{self, Resumed};
 use crate::call::timers::Timers;
 use crate::call::tracked::{LegRef, Shown, Tracked};
+use crate::call::transaction::Hop;
 use crate::call::waiting::{self, MESSAGE_WAITING, Mailboxes};
 use crate::event::heard::Ended;
 use crate::event::{self, CallKey, CallPhase, CallRecord, CallSeen, Direction, Role, Sounded, Verdict};
@@ -384,6 +385,7 @@ impl Calls {
             return;
         }
         let ladder = leg.ladder.held();
+        let mut renamed = false;
         let tries = opens && progress::find_hop(leg, heard).is_none() && !heavy;
         if tries {
             let invite = Invite::of(heard.message);
@@ -392,10 +394,14 @@ impl Calls {
                 leg.mailbox = self.office.mailbox(&self.keyer, &invite, &hop);
             }
             open.diverted |= hop.voicemail.is_some() && self.office.diverted(&invite, false).is_some();
+            let sent_out =
+                self.office.sent_out(&invite, &hop, &open.called).filter(|_| leg.leaves_from_within());
             let added = leg.add_hop(hop).filter(|n| at.leg == 0 && leg.is_first(*n));
             if let Some(hop) = added.and_then(|n| leg.hops.get(n)) {
                 open.caller = self.office.caller(&invite, hop);
                 open.called = self.office.called(&invite, hop);
+            } else if let Some(sent_out) = sent_out.filter(|_| at.leg == 0) {
+                (open.called, renamed) = (sent_out, true);
             }
         }
         progress::hear(leg, heard, &self.office.pbx.roles);
@@ -416,6 +422,10 @@ impl Calls {
         }
         if grown {
             self.tracked.book(at.call);
+        }
+        if renamed {
+            self.note_change(at.call);
+            self.tell(at.call, heard.datagram.at, CallPhase::Started);
         }
         self.settle(at.call, heard.datagram.at);
     }
@@ -539,7 +549,10 @@ impl Calls {
         let in_front = rule == REORDERED;
         if in_front && let Some(open) = self.tracked.get_mut(call) {
             open.caller = self.office.caller(invite, &leg.hops[0]);
-            open.called = self.office.called(invite, &leg.hops[0]);
+            let sent_out = std::mem::replace(&mut open.called, self.office.called(invite, &leg.hops[0]));
+            if open.called.goes_out_as(&sent_out) {
+                open.called = sent_out;
+            }
             open.claims = self.office.claims(invite, &leg.hops[0], &open.caller, &open.called);
             open.legs.iter_mut().for_each(|joined| joined.joined_by = rule);
         } else {
@@ -557,8 +570,26 @@ impl Calls {
                 open.called = self.office.called(invite, &leg.hops[0]);
             }
         }
+        let goes_out = !in_front && self.goes_out(call, &leg.hops[0], invite);
+        let at = leg.hops[0].opened.at;
         self.tracked.add_leg(call, leg, in_front);
+        if goes_out {
+            self.tell(call, at, CallPhase::Started);
+        }
         call
+    }
+
+    /// Whether a call from within goes out to the trunk on a hop; if so, and that names what was dialled, it is for that.
+    fn goes_out(&mut self, call: u32, hop: &Hop, invite: &Invite<'_>) -> bool {
+        let from_within = |open: &&mut OpenCall| open.legs.first().is_some_and(Leg::leaves_from_within);
+        let to_trunk = hop.role == Role::TrunkOut;
+        let Some(open) = self.tracked.get_mut(call).filter(|open| to_trunk && from_within(open)) else {
+            return false;
+        };
+        if let Some(sent_out) = self.office.sent_out(invite, hop, &open.called) {
+            open.called = sent_out;
+        }
+        true
     }
 
     /// Joins a leg to the call whose stream it carries. The others that it fitted are sure of their verdicts again.

@@ -71,6 +71,22 @@ impl Called {
         }
     }
 
+    /// Whether a call dialled as this goes out as `sent`, a number with the same last digits. Behind an access code, or in
+    /// the form of a region, what was dialled names no number, or another; in the international form it stands.
+    pub fn goes_out_as(&self, sent: &Called) -> bool {
+        let number = sent.party.as_ref().and_then(Party::number);
+        let sent = number.and_then(|number| comparable(number.e164().as_bytes()));
+        let dialled = comparable(self.user.as_bytes()).filter(|_| !self.user.starts_with('+'));
+        let same = |(sent, dialled): (Comparable, Comparable)| *sent == *dialled && sent.len == LAST_DIGITS;
+        sent.zip(dialled).is_some_and(same)
+    }
+
+    /// The number that an INVITE to the trunk is for, if a call dialled as `dialled` goes out as that.
+    pub fn sent_out(invite: &Invite<'_>, dialled: &Called, dialplan: &Dialplan) -> Option<Called> {
+        let uris = invite.target.into_iter().chain(invite.to.map(|to| to.uri));
+        uris.map(|uri| Called::at(&uri, dialplan)).find(|sent| dialled.goes_out_as(sent))
+    }
+
     /// Reads whom an INVITE is for from the first of these places that names one of the business's own numbers,
     /// else the first that names anybody.
     pub fn read_at(
@@ -114,7 +130,7 @@ pub fn present<'m>(
 pub fn comparable(user: &[u8]) -> Option<Comparable> {
     let number = user.strip_prefix(b"+").unwrap_or(user);
     if !number.is_empty() && number.iter().all(u8::is_ascii_digit) {
-        let last = number.last_chunk::<7>().map_or(number, |last| last);
+        let last = number.last_chunk::<LAST_DIGITS>().map_or(number, |last| last);
         return Some(last.iter().copied().collect());
     }
     let user = unescape(user);
@@ -123,7 +139,7 @@ pub fn comparable(user: &[u8]) -> Option<Comparable> {
         return Some(user.iter().map(u8::to_ascii_lowercase).take(limits::COMPARED).collect());
     }
     let digits = || user.iter().copied().filter(u8::is_ascii_digit);
-    let surplus = digits().count().saturating_sub(7);
+    let surplus = digits().count().saturating_sub(LAST_DIGITS);
     Some(digits().skip(surplus).collect::<Comparable>()).filter(|digits| digits.len > 0)
 }
 
@@ -132,6 +148,9 @@ pub fn comparable_name(name: &[u8]) -> Option<Comparable> {
     let name = name.trim_ascii().iter().map(u8::to_ascii_lowercase);
     Some(name.collect::<Comparable>()).filter(|name| name.len > 0)
 }
+
+/// So many digits of a number are compared: what stands before them is written in many ways.
+const LAST_DIGITS: usize = 7;
 
 /// What two legs are compared by, on the stack.
 #[derive(Clone, Copy, Debug)]
@@ -273,6 +292,19 @@ mod tests {
             party: party.map(str::to_owned),
         };
         Identity { caller: callers.iter().map(from).collect(), ..Profile::default().identity }
+    }
+
+    #[test]
+    fn a_call_is_for_the_number_it_goes_out_as_if_that_ends_in_what_was_dialled() {
+        let plan = Dialplan::new(&Numbers::default(), Some("US"));
+        let called = |user: &str| Called::at(&Uri::parse(format!("sip:{user}@h").as_bytes()), &plan);
+        let goes = |dialled: &str, sent: &str| called(dialled).goes_out_as(&called(sent));
+        assert!(goes("94195550123", "+14195550123"), "an access code");
+        assert!(goes("95550123", "4195550123"), "a local number");
+        assert!(!goes("212", "+14195550212"), "an extension that is forwarded");
+        assert!(!goes("*721234567", "+14195550123"), "a code");
+        assert!(!goes("94195550123", "94195550123"), "no number");
+        assert!(!goes("+14195550123", "+444195550123"), "what is dialled in full stands");
     }
 
     #[test]

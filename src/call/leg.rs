@@ -126,6 +126,11 @@ impl Leg {
         self.first == hop
     }
 
+    /// Whether it doesn't come from the trunk.
+    pub fn leaves_from_within(&self) -> bool {
+        self.hops.first().is_some_and(|hop| hop.role != Role::TrunkIn)
+    }
+
     /// The transaction that decides the leg: the caller's answered try, else the last one.
     #[inline]
     pub fn caller_hop(&self) -> Option<&Hop> {

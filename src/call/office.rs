@@ -131,6 +131,14 @@ impl Office {
         Called::read(invite, diverted.as_ref(), &self.dialplan)
     }
 
+    /// The number for which a call goes out to the trunk on a hop, where that is what was dialled.
+    pub fn sent_out(&self, invite: &Invite<'_>, hop: &Hop, dialled: &Called) -> Option<Called> {
+        match hop.role {
+            Role::TrunkOut => Called::sent_out(invite, dialled, &self.dialplan),
+            _ => None,
+        }
+    }
+
     /// Whether the number is one of the business's.
     pub fn is_own_number(&self, called: &Called) -> bool {
         self.own_numbers.iter().any(|did| match did {

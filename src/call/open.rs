@@ -187,6 +187,7 @@ impl OpenCall {
             [Party::Phone, _] if leaves(Role::TrunkOut) => Direction::Outbound,
             [Party::Phone, _] if leaves(Role::PhoneOut) => Direction::Internal,
             [Party::Phone, _] if is_number(&self.called.party) || self.emergency => Direction::Outbound,
+            [Party::Phone, _] if self.called.party.as_ref().is_some_and(is_long) => Direction::Outbound,
             [Party::Phone, _] => Direction::Internal,
             [_, Party::Phone | Party::Voicemail] if is_number(&self.caller.party) => Direction::Inbound,
             [Party::Pbx, Party::Phone | Party::Voicemail] => Direction::Internal,
@@ -396,6 +397,16 @@ impl OpenCall {
     }
 }
 
+/// Whether a party has more digits than extensions have: a number behind an access code.
+fn is_long(party: &phone::Party) -> bool {
+    match party {
+        phone::Party::Number(_) => true,
+        phone::Party::Digits(digits) => {
+            digits.len() >= LONG && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }
+    }
+}
+
 impl Plan {
     fn message(at: Timestamp, slack: Span) -> Plan {
         Plan { at: at + slack, ended: Some(at), ending: Ending::Message }
@@ -414,6 +425,9 @@ pub fn evidence(frame: crate::wire::packet::FrameRef, rule: &'static str, taps: 
 
 /// A second of RTP at 20 ms a packet: as much as proves that media flows.
 const HEARD: u8 = 50;
+
+/// An access code and a local number.
+const LONG: usize = 8;
 
 const RING_GRACE: Span = Span::from_secs(10);
 

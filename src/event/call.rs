@@ -175,7 +175,7 @@ pub struct CallSeen {
 /// How far a call got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallPhase {
-    /// The first INVITE was seen.
+    /// The first INVITE was seen, or one that tells more of where it goes.
     Started,
     /// Somebody or something answered.
     Answered,

@@ -30,7 +30,7 @@ struct Up {
 impl Presence {
     /// Takes what is known of a running call; gives the parties that it no longer concerns and no other does.
     pub(super) fn note(&mut self, settings: &Settings, seen: &CallSeen) -> Vec<Party> {
-        let parties = outside(seen);
+        let parties = outside(settings, seen);
         if let Some(up) = self.calls.get_mut(&seen.call) {
             let before = std::mem::replace(&mut up.parties, parties.clone());
             self.join(&parties);
@@ -78,8 +78,8 @@ impl Presence {
     }
 }
 
-/// The parties outside the business.
-pub(super) fn outside(seen: &CallSeen) -> Vec<Party> {
+/// The parties outside the business; of what was dialled also the number behind an access code that nobody told.
+pub(super) fn outside(settings: &Settings, seen: &CallSeen) -> Vec<Party> {
     let (caller, called) = (caller(seen), seen.called.as_ref());
     let parties = match seen.direction {
         Direction::Inbound => [caller, None],
@@ -87,7 +87,26 @@ pub(super) fn outside(seen: &CallSeen) -> Vec<Party> {
         Direction::Unknown => [caller, called],
         Direction::Internal => [None, None],
     };
-    parties.into_iter().flatten().cloned().collect()
+    let mut parties: Vec<Party> = parties.into_iter().flatten().cloned().collect();
+    if seen.direction == Direction::Outbound {
+        let behind = behind_access_code(settings, seen.called_user.as_deref().unwrap_or_default());
+        parties.extend(behind);
+        parties.sort_unstable();
+        parties.dedup();
+    }
+    parties
+}
+
+/// The numbers that digits are without the first one or two. A text to somebody who isn't on the phone waits at worst.
+fn behind_access_code(settings: &Settings, dialled: &str) -> Vec<Party> {
+    let plain = dialled.len() >= SHORTEST_DIALLED && dialled.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain {
+        return Vec::new();
+    }
+    let plan = settings.dialplan();
+    let rests = (1..=ACCESS_CODE).filter_map(|digits| dialled.get(digits..));
+    let parties = rests.filter_map(|rest| plan.read(rest.as_bytes()));
+    parties.filter(|party| party.number().is_some()).collect()
 }
 
 /// The caller, unless the number is withheld and came through all the same.
@@ -101,6 +120,12 @@ fn calendar(settings: &Settings, seen: &CallSeen) -> Option<String> {
     }
     line::find(&settings.lines, seen.called.as_ref(), seen.called_user.as_deref())?.calendar.clone()
 }
+
+/// An access code has so many digits at most.
+const ACCESS_CODE: usize = 2;
+
+/// An access code and a local number.
+const SHORTEST_DIALLED: usize = 8;
 
 /// One less; true if that was the last.
 fn discount<K: Ord + ?Sized, O: Ord + std::borrow::Borrow<K>>(

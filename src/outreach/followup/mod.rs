@@ -288,8 +288,8 @@ impl Followup {
     /// Somebody spoke with the caller: nothing of what was planned is needed any more.
     fn resolve(&mut self, seen: &CallSeen, verdict: &Verdict, why: Why, out: &mut Events) {
         let closed_by = if verdict.talked_for >= REACHED { Why::Reached } else { why };
-        for no in presence::outside(seen).iter().filter_map(|party| self.cases.of(party)).collect::<Vec<_>>()
-        {
+        let parties = presence::outside(&self.settings, seen);
+        for no in parties.iter().filter_map(|party| self.cases.of(party)).collect::<Vec<_>>() {
             self.cancel(no, why, seen.at, out);
             self.close(no, closed_by, seen.at, out);
         }
@@ -341,7 +341,7 @@ impl Followup {
 
     /// A call of a number keeps its case from going quiet.
     fn touch(&mut self, seen: &CallSeen) {
-        for party in presence::outside(seen) {
+        for party in presence::outside(&self.settings, seen) {
             let case = self.cases.of(&party).and_then(|no| self.cases.get_mut(no));
             if let Some(case) = case {
                 case.last = case.last.max(seen.at);

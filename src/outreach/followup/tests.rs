@@ -475,6 +475,23 @@ fn a_certain_miss_after_an_uncertain_one_is_followed_up() {
 }
 
 #[test]
+fn who_is_dialled_behind_an_access_code_is_on_the_phone() {
+    let outside = |country: &str, dialled: &str| {
+        let mut settings = settings();
+        settings.site.country = Some(country.into());
+        let called = settings.dialplan().read(dialled.as_bytes());
+        let call = called_back(1, friday_night(), Outcome::Answered);
+        presence::outside(&settings, &CallSeen { called, called_user: Some(dialled.into()), ..call })
+    };
+    let has = |parties: Vec<Party>, wanted: &str| parties.contains(&Party::Number(number(wanted)));
+    assert!(has(outside("US", "93125550142"), "+13125550142"));
+    assert!(has(outside("US", "913125550142"), "+13125550142"));
+    assert!(has(outside("DE", "003012345678"), "+493012345678"), "without a plan it reads as one abroad");
+    assert_eq!(outside("US", "+13125550142"), [Party::Number(number("+13125550142"))]);
+    assert_eq!(outside("US", "*721234567"), [Party::Digits("*721234567".into())]);
+}
+
+#[test]
 fn numbers_that_take_no_texts_leave_a_task() {
     for (caller, why) in [
         ("+18005550142", "toll_free"),
@@ -804,7 +821,7 @@ proptest::proptest! {
                 }
             }
             office.followup.call_seen(phase, &mut office.events);
-            for party in presence::outside(phase) {
+            for party in presence::outside(&settings, phase) {
                 *up.entry(party).or_default() += if phase.phase == CallPhase::Started { 1 } else { -1 };
             }
         }
