@@ -98,6 +98,44 @@ def unseen_cancel(s):
         s.expect(call, "unknown", False, joined=(phone,), task=True)
 
 
+@scenario("phone-answer-lost-its-ack-seen", OFFICE)
+def lost_answer(s):
+    """The tap loses the 200 of a phone, and of others the INVITE too; the PBX's ACK of it is seen, then a hold, or the phone's BYE
+
+    The ACK of a 2xx is a transaction of its own, that of a refusal is in the INVITE's (RFC 3261 13.2.2.4, 17.1.1.3). The
+    first caller has a menu before 201 takes the call, the second and third are rung through to two phones. Of the last
+    call's second phone only 180 and the ACK of its 487 are seen: that one was stopped.
+
+    Verdict: `unknown` twice and `answered`, not missed; `voicemail`, missed.
+    """
+    first = s.inbound("+13125550375").invite(0).reply(9, 100).answer(300)
+    phone = s.phone("+13125550375", PHONE_201, "201").ring(5_000).ack_200(11_000)
+    phone.offer_again(19_000, by_a=False)
+    first.bye(50_000)
+    s.expect(first, "unknown", False, joined=(phone,), task=True)
+    for at, caller in ((90_000, "+13125550376"), (180_000, "+13125550377"), (270_000, "+13125550378")):
+        call = s.inbound(caller).ring(at, after=260)
+        other = s.phone(caller, PHONE_201, "201").ring(at + 40)
+        winner = s.phone(caller, PHONE_202, "202").reply(at + 62, 100).reply(at + 250, 180)
+        if caller.endswith("8"):
+            winner.ack(at + 14_031)
+            other.give_up(at + 14_000)
+            call.answer(at + 14_100).bye(at + 30_000)
+            s.expect(call, "voicemail", True, joined=(other,), task=True)
+            s.texts = [caller]
+            continue
+        if caller.endswith("6"):
+            winner.ack_200(at + 6_000)
+        other.give_up(at + 6_010)
+        call.answer(at + 6_030)
+        if caller.endswith("7"):
+            winner.bye(at + 39_900, by="called")
+            s.expect(call, "answered", False, joined=(other, winner), answered_by="human")
+        else:
+            s.expect(call, "unknown", False, joined=(other, winner), task=True)
+        call.bye(at + 40_000, by="called")
+
+
 @scenario("refused-late-nothing-before-it-seen", OFFICE)
 def late_refusal(s):
     """The tap loses 100 and 180; the INVITE isn't sent again, and 480 comes after 40 s; of the next call a mirror shows

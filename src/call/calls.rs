@@ -79,6 +79,8 @@ pub struct Calls {
     pickups: Pickups,
     unseen: UnseenAnswers,
     apart: AnswersApart,
+    /// Transactions of INVITEs that were not seen, of which responses or a CANCEL tell: an ACK in one is no 2xx's.
+    tries: Strangers,
     timers: Timers,
     mailboxes: Mailboxes,
     ids: RecentIds,
@@ -112,6 +114,7 @@ impl Calls {
             pickups: Pickups::default(),
             unseen: UnseenAnswers::default(),
             apart: AnswersApart::default(),
+            tries: Strangers::default(),
             timers: Timers::default(),
             mailboxes: Mailboxes::new(settings.pbx.profile.has(Quirk::MwiWithoutCount)),
             ids: RecentIds::default(),
@@ -300,22 +303,63 @@ impl Calls {
                 self.noncalls.add(heard.keys.leg);
             }
             None if heard.opens_leg() => self.open_leg(heard, false),
+            None if self.reveals_answer(heard) && self.open_revealed(heard) => {}
             None if of_invite => {
                 self.counters.partial += 1;
                 self.strangers.add(heard.keys.leg);
             }
             Some(_) if of_invite && self.strangers.contains(heard.keys.leg) => {}
             Some(_) if of_invite && may_hold => {
+                self.tries.add(heard.keys.attempt());
                 if let Some(evicted) = self.held.push(heard.keys.leg, heard.datagram) {
                     self.take_held(&evicted.datagram());
                 }
             }
             Some(200..) if of_invite => self.open_leg(heard, true),
             Some(_) if of_invite => self.counters.partial += 1,
-            None if OF_DIALOG.contains(&heard.message.method()) => self.counters.partial += 1,
+            None if OF_DIALOG.contains(&heard.message.method()) => {
+                self.counters.partial += 1;
+                if heard.message.method() == Method::Cancel {
+                    self.tries.add(heard.keys.attempt());
+                }
+            }
             None => self.notice(heard),
             _ => {}
         }
+    }
+
+    /// Whether a request of a dialog whose INVITE was not seen shows that somebody answered it, though that was not seen:
+    /// an INVITE or a BYE, or an ACK that is in none of its transactions and waits for no response in sight.
+    fn reveals_answer(&self, heard: &Heard<'_>) -> bool {
+        let keys = heard.keys;
+        let known = |key| self.strangers.contains(key);
+        let Some(backward) = keys.leg_of_called(&self.keyer) else { return false };
+        let is_stranger = || known(keys.leg) || known(backward);
+        match heard.message.method() {
+            Method::Ack => {
+                !is_stranger() && !self.tries.contains(keys.attempt()) && !self.held.has_answer(keys.leg)
+            }
+            Method::Invite | Method::Bye => !is_stranger(),
+            _ => false,
+        }
+    }
+
+    /// Joins the leg of such a dialog to the call that its PBX makes it for, by its caller's number; false if there is none.
+    fn open_revealed(&mut self, heard: &Heard<'_>) -> bool {
+        let by_called = Heard { from_caller: false, ..*heard };
+        let found = [*heard, by_called].into_iter().find(|heard| self.has_home(heard));
+        if let Some(heard) = &found {
+            self.open_leg(heard, true);
+        }
+        found.is_some()
+    }
+
+    fn has_home(&self, heard: &Heard<'_>) -> bool {
+        let invite = heard.opening();
+        let hop = self.office.hop(heard, &invite);
+        let traits = self.reader(heard, &invite).traits_of_answer(heard.ends());
+        let window = self.office.make.correlate.window;
+        self.tracked.home_of(&traits, &hop, window, heard.datagram.at) != Home::None
     }
 
     /// Takes what a notice says of a mailbox: one message more may be what a call left.
@@ -432,27 +476,23 @@ impl Calls {
 
     fn open_leg(&mut self, heard: &Heard<'_>, partial: bool) {
         let Heard { datagram, message, keys, .. } = *heard;
-        let invite = Invite::of(message);
+        let invite = heard.opening();
+        let Some((key, from_tag)) = heard.leg() else { return };
         let ends = [invite.from, invite.to].map(|end| end.map(|end| end.name));
         let faults = message.faults_with(ends[0].as_ref(), ends[1].as_ref());
         let malformed = !faults.is_clean();
-        let mut leg = Leg::new(NewLeg {
-            key: keys.leg,
-            call_id: keys.call_id,
-            from_tag: keys.from_tag,
-            malformed,
-            partial,
-        });
+        let mut leg = Leg::new(NewLeg { key, call_id: keys.call_id, from_tag, malformed, partial });
         let hop = self.office.hop(heard, &invite);
         if self.mailboxes.any() {
             leg.mailbox = self.office.mailbox(&self.keyer, &invite, &hop);
         }
         leg.add_hop(hop);
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
+        leg.confirmed |= message.status().is_none() && message.method() == Method::Ack;
         self.counters.legs += 1;
         self.counters.malformed += u64::from(malformed);
         let reader = self.reader(heard, &invite);
-        let traits = if partial { reader.traits_of_answer() } else { reader.traits() };
+        let traits = if partial { reader.traits_of_answer(heard.ends()) } else { reader.traits() };
         let window = self.office.make.correlate.window;
         let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
         let joins = matches!(home, Home::Call { .. });
@@ -468,13 +508,13 @@ impl Calls {
             Home::None => self.start(leg, heard, &invite, false),
             Home::Ambiguous(fitting) => self.start_ambiguous(leg, heard, &invite, &fitting),
         };
-        let is_first = self.tracked.leg(keys.leg).is_some_and(|at| at.leg == 0);
+        let is_first = self.tracked.leg(key).is_some_and(|at| at.leg == 0);
         self.tracked.offer(call, &traits, is_first);
         if is_first {
             self.tracked.expect(call, &traits.media, message.status().is_none());
         }
         self.note_change(call);
-        for held in self.held.take(keys.leg) {
+        for held in self.held.take(key) {
             self.take_held(&held.datagram());
         }
         self.listen(call, heard.datagram.at);

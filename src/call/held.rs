@@ -55,6 +55,11 @@ impl Held {
         taken
     }
 
+    /// Whether a 2xx of a leg waits.
+    pub fn has_answer(&self, key: Key) -> bool {
+        self.waiting.iter().any(|held| held.key == key && held.payload.starts_with(b"SIP/2.0 2"))
+    }
+
     /// When the oldest has waited long enough.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.waiting.front().map(|held| held.at + HOLD)

@@ -208,13 +208,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Those of a 2xx whose INVITE was not seen: its caller is all that is sure.
-    pub fn traits_of_answer(&self) -> Traits {
-        let is_answer = self.invite.message.status().is_some_and(|status| status / 100 == 2);
+    /// Those of a 2xx, or of a request of its dialog, whose INVITE was not seen, and went between `ends`: its caller is all
+    /// that is sure.
+    pub fn traits_of_answer(&self, ends: [SocketAddr; 2]) -> Traits {
+        let is_answer = self.invite.message.status().is_none_or(|status| status / 100 == 2);
         let caller = self.invite.from.filter(|_| is_answer);
         let caller = caller.and_then(|from| identity::comparable(from.uri.user()));
         let caller = caller.filter(|caller| caller.iter().all(u8::is_ascii_digit));
-        let [src, _] = self.places();
+        let [src, dst] = ends;
+        let src = self.place(src, dst);
         let caller = caller.map(|caller| src.with(CALLER, self.keyer.key(PARTY, &caller)));
         Traits { leaving: Ends { caller, ..Ends::default() }, ..Traits::default() }
     }

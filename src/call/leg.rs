@@ -44,6 +44,8 @@ pub struct Leg {
     pub fax: Option<FrameRef>,
     /// A message was seen that only an answered dialog has, though no answer was.
     pub dialog: bool,
+    /// Such a message came of which no other explanation is left: the ACK of a 2xx, or another INVITE.
+    pub confirmed: bool,
     /// The highest CSeq of a response to an INVITE that was not seen, or not yet.
     pub ahead: Option<u32>,
     /// Its INVITE broke the grammar.
@@ -98,6 +100,7 @@ impl Leg {
             mailbox: None,
             fax: None,
             dialog: false,
+            confirmed: false,
             ahead: None,
             malformed: new.malformed,
             partial: new.partial,

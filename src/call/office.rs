@@ -45,13 +45,10 @@ impl Office {
         }
     }
 
-    /// The transaction a message opens; a response tells the ends of its INVITE the other way round.
+    /// The transaction a message opens.
     pub fn hop(&self, heard: &Heard<'_>, invite: &Invite<'_>) -> Hop {
         let Heard { datagram, message, .. } = heard;
-        let (src, dst) = match message.status() {
-            None => (datagram.src, datagram.dst),
-            Some(_) => (datagram.dst, datagram.src),
-        };
+        let [src, dst] = heard.ends();
         let user = invite.user();
         let role = role::role(&self.pbx.roles, src.ip(), dst.ip(), user);
         let configured = self.party(dst) == Party::Voicemail || role::is_pilot(&self.pbx.roles, user);

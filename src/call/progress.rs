@@ -1,8 +1,11 @@
 //! What one message does to its leg.
 
+use std::net::SocketAddr;
+
 use crate::call::connected;
 use crate::call::habits::Habits;
 use crate::call::hash::{Key, Keyer};
+use crate::call::invite::Invite;
 use crate::call::ladder::{Label, Rung};
 use crate::call::leg::{Bye, Leg};
 use crate::call::transaction::{Hop, Refused, Seen};
@@ -71,6 +74,11 @@ impl<'a> Keys<'a> {
         })
     }
 
+    /// The transaction among all.
+    pub fn attempt(&self) -> Key {
+        self.leg.with(TRY, Key::of_fingerprint(self.hop))
+    }
+
     /// The To-tag; none outside a dialog.
     pub fn to_tag(self) -> Option<&'a [u8]> {
         sip::tag_of(self.to)
@@ -92,7 +100,30 @@ fn leg(keyer: &Keyer, call: Key, tag: &[u8]) -> Key {
     call.with(LEG, Key::of_fingerprint(keyer.fingerprint(0, [tag])))
 }
 
-impl Heard<'_> {
+impl<'a> Heard<'a> {
+    /// The ends of its leg, the caller's side first.
+    pub fn ends(&self) -> [SocketAddr; 2] {
+        let Datagram { src, dst, .. } = *self.datagram;
+        if self.message.status().is_none() == self.from_caller { [src, dst] } else { [dst, src] }
+    }
+
+    /// Its leg and the caller's tag there; none without the To-tag of the called side's request.
+    pub fn leg(&self) -> Option<(Key, &'a [u8])> {
+        match self.from_caller {
+            true => Some((self.keys.leg, self.keys.from_tag)),
+            false => self.keys.leg_of_called(&self.keyer).zip(self.keys.to_tag()),
+        }
+    }
+
+    /// Its parties as those of its leg's INVITE.
+    pub fn opening(&self) -> Invite<'a> {
+        let told = Invite::of(self.message);
+        match self.from_caller {
+            true => told,
+            false => Invite { target: None, from: told.to, to: told.from, ..told },
+        }
+    }
+
     /// Whether it is an INVITE outside a dialog.
     pub fn opens_leg(&self) -> bool {
         let invite = self.message.status().is_none() && self.message.method() == Method::Invite;
@@ -124,7 +155,8 @@ impl Heard<'_> {
 pub fn hear(leg: &mut Leg, heard: &Heard<'_>, roles: &Roles) {
     let is_new = climb(leg, heard);
     match (heard.message.status(), heard.message.method()) {
-        (None, Method::Invite) => invite(leg, heard),
+        (None, Method::Invite) if heard.opens_leg() => invite(leg, heard),
+        (None, Method::Invite) => confirm(leg),
         (None, Method::Cancel) if heard.from_caller => cancel(leg, heard),
         (None, Method::Ack) if heard.from_caller => ack(leg, heard),
         (None, Method::Bye) if is_new => bye(leg, heard),
@@ -199,16 +231,27 @@ fn digit(leg: &mut Leg, heard: &Heard<'_>) {
     }
 }
 
-/// An ACK without a final response in sight: that was lost, or comes late, or can't be seen here at all.
+/// An ACK without a final response in sight: that was lost, or comes late, or can't be seen here at all. In the INVITE's own
+/// transaction it tells of a refusal (RFC 3261 17.1.1.3), unless a peer knows no better; in one of its own, of a 2xx
+/// (13.2.2.4).
 fn ack(leg: &mut Leg, heard: &Heard<'_>) {
     let final_seen = |hop: &Hop| hop.answered.is_some() || hop.refused.is_some();
-    if leg.hops.iter().any(final_seen) {
-        return;
+    let any_final = leg.hops.iter().any(final_seen);
+    match (find_hop(leg, heard), hop_of(leg, heard)) {
+        (None, Some(hop)) if !final_seen(hop) => {
+            hop.acked = true;
+            leg.confirmed = true;
+        }
+        (Some(_), Some(hop)) if !any_final => hop.acked = true,
+        (_, None) if !any_final => leg.dialog = true,
+        _ => {}
     }
-    match hop_of(leg, heard) {
-        Some(hop) => hop.acked = true,
-        None => leg.dialog = true,
-    }
+}
+
+/// An INVITE within a dialog comes after an answer alone (RFC 3261 14.1).
+fn confirm(leg: &mut Leg) {
+    let answered = leg.hops.iter().any(|hop| hop.answered.is_some());
+    leg.confirmed |= !answered;
 }
 
 fn bye(leg: &mut Leg, heard: &Heard<'_>) {
@@ -329,6 +372,7 @@ impl Causes {
 const DTMF: &[u8] = b"application/dtmf";
 
 const LEG: u8 = 0;
+const TRY: u8 = 27;
 const TAG: u8 = 22;
 
 /// The name space of Call-IDs, here and where others name one.

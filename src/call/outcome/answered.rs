@@ -2,7 +2,7 @@
 
 use crate::call::coverage;
 use crate::call::outcome::evidence::{
-    CAUSALITY, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
+    CAUSALITY, Sign, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
 };
 use crate::call::outcome::{Case, Judgement, hearing};
 use crate::call::transaction::{Hop, VoicemailSign};
@@ -64,9 +64,9 @@ fn answered_unseen(case: &Case<'_>, caller: &Hop) -> Judgement {
     };
     match (case.picked_up, unseen_answer(case)) {
         (Some(pickup), _) if pickup.sure => human(pickup.seen.frame, "call.picked_up"),
-        (_, Some((hop, true))) => human(hop.opened.frame, "call.phone_hung_up"),
+        (_, Some((hop, Sign::HungUp))) => human(hop.opened.frame, "call.phone_hung_up"),
         (Some(pickup), _) => unknown(pickup.seen.frame, "call.perhaps_picked_up"),
-        (None, Some((hop, false))) => unknown(hop.opened.frame, "call.phone_answer_not_seen"),
+        (None, Some((hop, _))) => unknown(hop.opened.frame, "call.phone_answer_not_seen"),
         (None, None) => answered_alone(case, caller),
     }
 }

@@ -119,14 +119,38 @@ pub(super) fn rung_phones<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Hop> 
     others(case).map(|(_, hop)| hop).filter(is_phone)
 }
 
-/// A phone whose answer wasn't seen, though the BYE of its dialog was; and whether the phone sent that: it
-/// may only once it has answered (RFC 3261 15), a PBX may before.
-pub(super) fn unseen_answer<'a>(case: &Case<'a>) -> Option<(&'a Hop, bool)> {
+/// A phone, or who was called outside, whose answer wasn't seen, and what tells of it.
+pub(super) fn unseen_answer<'a>(case: &Case<'a>) -> Option<(&'a Hop, Sign)> {
     // Who picks a call up calls the PBX for it.
     let picks_up = |hop: &Hop| hop.role == Role::PhoneIn;
-    let unseen = |(leg, hop): (&'a Leg, &'a Hop)| Some((hop, leg.bye?.by_caller == picks_up(hop)));
-    let phones = others(case).filter(|(_, hop)| (is_phone(hop) || picks_up(hop)) && !hop.is_over());
-    phones.filter_map(unseen).max_by_key(|(_, by_phone)| *by_phone)
+    let goes_out = |hop: &Hop| hop.role == Role::TrunkOut && case.direction == Direction::Inbound;
+    let sign = |leg: &Leg, hop: &Hop| match leg.bye {
+        bye if goes_out(hop) => {
+            (leg.confirmed || bye.is_some_and(|bye| !bye.by_caller)).then_some(Sign::Confirmed)
+        }
+        Some(bye) if bye.by_caller == picks_up(hop) => Some(Sign::HungUp),
+        _ if leg.confirmed => Some(Sign::Confirmed),
+        bye => bye.map(|_| Sign::Ended),
+    };
+    let may_answer = |hop: &Hop| is_phone(&hop) || picks_up(hop) || goes_out(hop);
+    let phones = others(case).filter(|(_, hop)| may_answer(hop) && !hop.is_over());
+    phones.filter_map(|(leg, hop)| Some((hop, sign(leg, hop)?))).max_by_key(|(_, sign)| *sign)
+}
+
+/// Whether a phone has certainly answered, though that wasn't seen.
+pub(super) fn was_taken_unseen(case: &Case<'_>) -> bool {
+    unseen_answer(case).is_some_and(|(_, sign)| sign > Sign::Ended)
+}
+
+/// What tells of an answer that wasn't seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sign {
+    /// The PBX ended it by BYE, which it may before an answer too.
+    Ended,
+    /// The ACK of a 2xx, or another INVITE.
+    Confirmed,
+    /// The phone ended it by BYE: it may only once it has answered (RFC 3261 15).
+    HungUp,
 }
 
 /// The last call out on the trunk, where no phone rang beside it: the caller was forwarded there.

@@ -111,6 +111,8 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
             Ending::Message | Ending::Timer => (Outcome::Unknown, "call.end_not_seen"),
         };
         judgement = judgement.instead(outcome, hop, rule).unsure();
+    } else if is_missed && hop.answered.is_some() && evidence::was_taken_unseen(case) {
+        judgement = judgement.instead(Outcome::Unknown, hop, "call.phone_answer_not_seen").unsure();
     } else if is_missed && case.answered_unseen {
         judgement = judgement.instead(Outcome::Unknown, hop, "call.leg_answered_unseen").unsure();
     } else if hop.answered.is_some()

@@ -8,7 +8,7 @@ use crate::event::{Confidence, LegResult, Outcome, Role};
 /// Judges by the caller's own leg, and by the phones only where that leaves it open.
 pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
     let leg = &case.legs[case.lead];
-    let unseen_final = leg.dialog || (hop.acked && hop.refused.is_none());
+    let unseen_final = leg.dialog || leg.confirmed || (hop.acked && hop.refused.is_none());
     if leg.partial || unseen_final || leg.tried_unseen() {
         let rule = match (leg.partial, leg.tried_unseen()) {
             (true, _) => "leg.start_not_seen",
