@@ -136,6 +136,24 @@ def lost_answer(s):
         call.bye(at + 40_000, by="called")
 
 
+@scenario("clock-set-back-while-up", OFFICE + "\n[pbx.judge]\nanswered_short = \"missed\"\n")
+def set_back(s):
+    """The clock of the capturing machine is set back five minutes while 201 talks with a caller, who hangs up after 52 s
+
+    By the times of its packets the conversation lasted no time; no packet tells how long it did.
+
+    Verdict: `answered`, of low confidence, not missed, though the site has short answers followed up.
+    """
+    call = s.inbound("+13125550385").ring(0, after=260)
+    phone = s.phone("+13125550385", PHONE_201, "201").ring(40)
+    phone.answer(8_000)
+    call.answer(8_030).bye(60_000)
+    phone.bye(60_012)
+    in_order, set_at = s.trace.ordered, s.trace.moment(30_000)
+    s.trace.ordered = lambda: [(at - 300_000_000 * (at > set_at), frame) for at, frame in in_order()]
+    s.expect(call, "answered", False, joined=(phone,), answered_by="human")
+
+
 @scenario("refused-late-nothing-before-it-seen", OFFICE)
 def late_refusal(s):
     """The tap loses 100 and 180; the INVITE isn't sent again, and 480 comes after 40 s; of the next call a mirror shows

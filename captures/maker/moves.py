@@ -69,6 +69,36 @@ def blind_unanswered(s):
     s.expect(call, "answered", False, called=MAIN, joined=(first, second), answered_by="human")
 
 
+@scenario("sent-on-outside-by-refer", OFFICE)
+def sent_on(s):
+    """The PBX answers when 201 doesn't, and sends the caller on to a mobile by a REFER on the trunk; of the second the tap
+    sees no result, the third's mobile is busy, and the fourth comes from a menu
+
+    The mobile's leg is the carrier's. NOTIFY carries the final response it gave (RFC 3515 2.4.4).
+
+    Verdict: `offnet_answered`, not missed; `unknown`; `voicemail`, missed: the caller came back; `offnet_answered`.
+    """
+    fates = (("SIP/2.0 200 OK\r\n", "offnet_answered"), ("SIP/2.0 180 Ringing\r\n", "unknown"),
+             ("SIP/2.0 486 Busy Here\r\n", "voicemail"), ("SIP/2.0 200 OK\r\n", "offnet_answered"))
+    for n, (told, outcome) in enumerate(fates):
+        caller, at = f"+1312555038{n}", n * 90_000
+        phone = s.phone(caller, PHONE_201, "201")
+        if n == 3:
+            call = s.inbound(caller).invite(at).reply(at + 9, 100).answer(at + 900)
+            phone.ring(at + 3_000).give_up(at + 14_000)
+        else:
+            call = s.inbound(caller).ring(at, after=260)
+            phone.ring(at + 40).give_up(at + 14_000)
+            call.answer(at + 14_090)
+        call.ask(at + 15_000, "REFER", by_a=False, status=202, extra=(f"Refer-To: <sip:+13125550399@{TRUNK.host}>",))
+        for wait, frag in ((40, TRYING), (4_000, told)):
+            call.ask(at + 15_000 + wait, "NOTIFY", body=frag, kind=FRAG, extra=("Event: refer",))
+        call.bye(at + (40_000 if n == 2 else 19_200), by="called")
+        missed = outcome == "voicemail"
+        s.expect(call, outcome, missed, joined=(phone,), task=missed or outcome == "unknown")
+    s.texts = ["+13125550382"]
+
+
 @scenario("attended-transfer")
 def attended(s):
     """201 answers, holds, asks 202, and joins the two by REFER with Replaces

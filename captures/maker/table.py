@@ -41,7 +41,7 @@ S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail
 S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered voicemail-then-operator
 S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail ivr-then-mobile-unanswered
 S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182 agent-answers-when-the-caller-has-gone
-S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer lab-blind-transfer lab-blind-transfer-unanswered person-then-queue
+S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer sent-on-outside-by-refer lab-blind-transfer lab-blind-transfer-unanswered person-then-queue
 S35 attended transfer, Replaces: attended-transfer
 S36 pickup by Replaces: pickup-by-replaces
 S37 pickup by code: pickup-by-code park-and-retrieve pickup-seen-late-or-in-part
@@ -79,7 +79,7 @@ S69 message-waiting: message-waiting message-waiting-confirms
 S70 page, auto-answer: page-answers-nobody page-of-the-office agent-answers-by-headset
 """
 # Also worth showing, though no number of the list asks for it.
-BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel phone-answer-lost-its-ack-seen refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only media-at-voicemail-media-server same-caller-after-a-pause roles-and-numbers-of-a-profile makes-shown-by-their-messages make-shown-by-a-header emergency-behind-access-code"
+BESIDE = "diversion-names-the-number-itself connected-identity-is-pilot media-at-voicemail-host invites-that-are-no-calls night-service-to-voicemail aura-joins-by-global-session cucm-session-id-names-a-device mitel-caller-in-preferred-identity freepbx-mailbox-by-prefix freeswitch-phones-only-elsewhere panasonic-caller-with-access-code 3cx-number-called-in-to ip-office-answers-at-coverage-time ip-office-covers-after-a-pause cucm-answers-not-as-it-covers ip-office-times-out nec-announcement-then-timeout oxo-history-without-cause second-try-not-seen phone-stopped-by-an-unseen-cancel phone-answer-lost-its-ack-seen clock-set-back-while-up refused-late-nothing-before-it-seen no-config-phones-before-their-caller no-config-phones-only media-at-voicemail-media-server same-caller-after-a-pause roles-and-numbers-of-a-profile makes-shown-by-their-messages make-shown-by-a-header emergency-behind-access-code"
 
 
 def rows():

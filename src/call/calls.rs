@@ -95,6 +95,8 @@ pub struct Calls {
     resumed: Resumed,
     /// The last call that had begun when packets were lost: it, and earlier ones that are still open, may miss some.
     lost: u64,
+    /// The same where a clock was set back: how long what was open took isn't known.
+    misdated: u64,
     /// Calls whose rows changed; none where nobody keeps them.
     changed: Option<Vec<u32>>,
 }
@@ -125,6 +127,7 @@ impl Calls {
             followed: !settings.lines.is_empty(),
             resumed: Resumed::default(),
             lost: 0,
+            misdated: 0,
             changed: None,
         }
     }
@@ -164,6 +167,11 @@ impl Calls {
     /// Packets were lost: what is open now may have had some of them.
     pub fn lose(&mut self) {
         self.lost = self.serial;
+    }
+
+    /// A packet is older than it can be, as after a clock was set back: of what is open now no length is known.
+    pub fn lose_time(&mut self) {
+        self.misdated = self.serial;
     }
 
     fn note_change(&mut self, call: u32) {
@@ -769,6 +777,7 @@ impl Calls {
             heard: heard.as_ref(),
             answered_unseen: self.unseen.may_be_of(open),
             answered_apart: apart,
+            misdated: open.serial <= self.misdated,
             ..open.case(direction, plan.ending, coverage)
         };
         let judgement = outcome::judge(&case, judge);

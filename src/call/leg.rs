@@ -36,6 +36,8 @@ pub struct Leg {
     pub bye: Option<Bye>,
     /// When one side was first asked to call somebody else (REFER, RFC 3515).
     pub referred: Option<Timestamp>,
+    /// What became of the last request of the called side that the caller call somebody else (REFER).
+    pub sent_on: Option<SentOn>,
     /// When the caller's side first told of a keypad digit in INFO, where its make does.
     pub dialled: Option<Timestamp>,
     /// The mailbox its last hop is for, or would be, where notices of mailboxes are seen.
@@ -67,6 +69,15 @@ pub struct Bye {
     pub cause: Option<u16>,
 }
 
+/// A caller who was asked to call somebody else, and what their side told of that in NOTIFY (RFC 3515 2.4.4).
+#[derive(Clone, Copy, Debug)]
+pub struct SentOn {
+    /// Where it was asked, or its end told.
+    pub frame: FrameRef,
+    /// Whether it was answered; none if that wasn't told.
+    pub answered: Option<bool>,
+}
+
 /// What makes a leg.
 #[derive(Clone, Copy, Debug)]
 pub struct NewLeg<'a> {
@@ -96,6 +107,7 @@ impl Leg {
             winner: None,
             bye: None,
             referred: None,
+            sent_on: None,
             dialled: None,
             mailbox: None,
             fax: None,

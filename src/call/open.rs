@@ -287,6 +287,7 @@ impl OpenCall {
             coverage,
             answered_unseen: false,
             answered_apart: false,
+            misdated: false,
             picked_up: self.picked_up,
             one_way: self.media.one_way(),
             heard: None,

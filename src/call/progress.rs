@@ -7,7 +7,7 @@ use crate::call::habits::Habits;
 use crate::call::hash::{Key, Keyer};
 use crate::call::invite::Invite;
 use crate::call::ladder::{Label, Rung};
-use crate::call::leg::{Bye, Leg};
+use crate::call::leg::{Bye, Leg, SentOn};
 use crate::call::transaction::{Hop, Refused, Seen};
 use crate::event::Role;
 use crate::settings::Roles;
@@ -163,7 +163,14 @@ pub fn hear(leg: &mut Leg, heard: &Heard<'_>, roles: &Roles) {
         (None, Method::Info) if heard.from_caller && heard.habits.digits_in_info => digit(leg, heard),
         (None, Method::Refer) if heard.refers() => {
             leg.referred.get_or_insert(heard.datagram.at);
+            if !heard.from_caller {
+                leg.sent_on = Some(SentOn { frame: heard.datagram.frame, answered: None });
+            }
         }
+        (Some(300..), Method::Refer) if !heard.from_caller => {
+            leg.sent_on = leg.sent_on.filter(|sent| sent.answered.is_some());
+        }
+        (None, Method::Notify) if heard.from_caller => notify(leg, heard),
         (Some(status), Method::Invite) => {
             if status / 100 == 2 && leg.fax.is_none() && connected::is_fax(heard.message) {
                 leg.fax = Some(heard.datagram.frame);
@@ -252,6 +259,17 @@ fn ack(leg: &mut Leg, heard: &Heard<'_>) {
 fn confirm(leg: &mut Leg) {
     let answered = leg.hops.iter().any(|hop| hop.answered.is_some());
     leg.confirmed |= !answered;
+}
+
+/// The last word on a REFER is the final response that who was referred got; it stands in a body of its own kind (RFC 3420).
+fn notify(leg: &mut Leg, heard: &Heard<'_>) {
+    let Some(sent) = leg.sent_on.as_mut().filter(|sent| sent.answered.is_none()) else { return };
+    let kind = heard.message.content_type().unwrap_or_default();
+    let is_frag = kind.get(..FRAG.len()).is_some_and(|start| start.eq_ignore_ascii_case(FRAG));
+    let status = heard.message.body().strip_prefix(b"SIP/2.0 ").filter(|_| is_frag);
+    if let Some(class @ b'2'..=b'6') = status.and_then(|status| status.first()) {
+        *sent = SentOn { frame: heard.datagram.frame, answered: Some(*class == b'2') };
+    }
 }
 
 fn bye(leg: &mut Leg, heard: &Heard<'_>) {
@@ -368,6 +386,8 @@ impl Causes {
         causes
     }
 }
+
+const FRAG: &[u8] = b"message/sipfrag";
 
 const DTMF: &[u8] = b"application/dtmf";
 

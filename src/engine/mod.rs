@@ -305,6 +305,9 @@ impl Engine {
 
     fn packet(&mut self, packet: &mut Packet<'_>, is_late: bool) {
         self.summary.late += u64::from(is_late);
+        if is_late && self.now.since(packet.at) > SET_BACK {
+            self.calls.lose_time();
+        }
         self.summary.saw(packet.at);
         let Engine { flow, calls, media, used, .. } = self;
         *used = false;
@@ -459,6 +462,9 @@ impl Engine {
         self.outputs.push_back(Output::Journal(Box::new(JournalEntry { n: self.entries, at, event })));
     }
 }
+
+/// Taps that are merged differ by less; a packet that is older was captured after a clock was set back.
+const SET_BACK: Span = Span::from_secs(2);
 
 /// Takes a piece; false if it changed nothing but counts.
 fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) -> bool {

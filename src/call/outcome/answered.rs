@@ -22,6 +22,7 @@ pub(super) fn answered_at(case: &Case<'_>, caller: &Hop, at: Timestamp, settings
         return judgement.because(deciding_frame(caller), "call.cancel_crossed_answer");
     }
     if judgement.outcome == Outcome::Answered
+        && !case.misdated
         && matches!(case.direction, Direction::Inbound | Direction::Unknown)
         && let Some(bye) = case.legs[case.lead].bye
         && bye.by_caller

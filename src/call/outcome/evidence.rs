@@ -1,7 +1,7 @@
 //! What the legs of a call tell about who answered it.
 
-use crate::call::home::PHONES;
-use crate::call::leg::Leg;
+use crate::call::home::{PHONES, REFERRED};
+use crate::call::leg::{Leg, SentOn};
 use crate::call::outcome::Case;
 use crate::call::transaction::{Hop, VoicemailSign, ends_by_cancel};
 use crate::event::{Direction, Role};
@@ -140,6 +140,12 @@ pub(super) fn unseen_answer<'a>(case: &Case<'a>) -> Option<(&'a Hop, Sign)> {
 /// Whether a phone has certainly answered, though that wasn't seen.
 pub(super) fn was_taken_unseen(case: &Case<'_>) -> bool {
     unseen_answer(case).is_some_and(|(_, sign)| sign > Sign::Ended)
+}
+
+/// Where the caller was sent by REFER, if they went: not if that failed, nor if they call from there in a leg in sight.
+pub(super) fn sent_away(case: &Case<'_>) -> Option<SentOn> {
+    let went = case.legs.iter().any(|leg| leg.joined_by == REFERRED);
+    case.legs.get(case.lead)?.sent_on.filter(|sent| !went && sent.answered != Some(false))
 }
 
 /// What tells of an answer that wasn't seen.

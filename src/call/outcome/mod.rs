@@ -14,7 +14,7 @@ pub use evidence::{CAUSALITY, answerer, is_headless};
 use smallvec::SmallVec;
 
 use crate::call::home::{ALONE_PENDING, OWN_NUMBER};
-use crate::call::leg::Leg;
+use crate::call::leg::{Leg, SentOn};
 use crate::call::outcome::answered::answered_at;
 use crate::call::outcome::unanswered::unanswered;
 use crate::call::pickup::Pickup;
@@ -47,6 +47,8 @@ pub struct Case<'a> {
     pub answered_unseen: bool,
     /// A leg that the PBX opened, and that nothing joins to any caller, was answered so that it may be its.
     pub answered_apart: bool,
+    /// A clock was set back while it was open: how long anything took isn't known.
+    pub misdated: bool,
     /// Somebody took it from another phone, by a code.
     pub picked_up: Option<Pickup>,
     /// What ended it.
@@ -111,6 +113,11 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
             Ending::Message | Ending::Timer => (Outcome::Unknown, "call.end_not_seen"),
         };
         judgement = judgement.instead(outcome, hop, rule).unsure();
+    } else if is_missed
+        && hop.answered.is_some()
+        && let Some(sent) = evidence::sent_away(case)
+    {
+        judgement = sent_away(judgement, sent, case.direction);
     } else if is_missed && hop.answered.is_some() && evidence::was_taken_unseen(case) {
         judgement = judgement.instead(Outcome::Unknown, hop, "call.phone_answer_not_seen").unsure();
     } else if is_missed && case.answered_unseen {
@@ -119,6 +126,10 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         && case.legs.iter().any(|leg| [OWN_NUMBER, ALONE_PENDING].contains(&leg.joined_by))
     {
         judgement = judgement.unsure();
+    }
+    let by_legs_alone = is_missed && judgement.confidence == Confidence::High;
+    if case.misdated && hop.answered.is_some() && judgement.outcome != Outcome::Unknown && !by_legs_alone {
+        judgement = judgement.because(hop.opened.frame, "call.clock_set_back").unsure();
     }
     if case.emergency {
         judgement = judgement.instead(Outcome::Emergency, hop, "call.emergency_number");
@@ -129,6 +140,18 @@ pub fn judge(case: &Case<'_>, settings: &Judge) -> Judgement {
         judgement = judgement.because(frame, "call.fax_agreed");
     }
     judgement
+}
+
+/// The PBX had its caller call somebody else; what came of that only the caller's side knows.
+fn sent_away(said: Judgement, sent: SentOn, direction: Direction) -> Judgement {
+    let (outcome, confidence, rule) = match sent.answered {
+        Some(_) if direction == Direction::Inbound => {
+            (Outcome::OffnetAnswered, Confidence::Medium, "call.sent_on_and_answered")
+        }
+        _ => (Outcome::Unknown, Confidence::Low, "call.sent_on"),
+    };
+    let judgement = Judgement { outcome, answered_by: Some(AnsweredBy::Unknown), confidence, ..said };
+    Judgement { message: None, ..judgement }.because(sent.frame, rule)
 }
 
 impl Case<'_> {
