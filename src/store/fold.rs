@@ -3,10 +3,8 @@
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::load;
 use super::rows::number;
-use crate::event::{CaseClosed, ClockGap, Event, JournalEntry, Message, State};
-use crate::time::Span;
+use crate::event::{CaseClosed, ClockGap, Event, JournalEntry, Message};
 
 /// Brings the tables up to an entry whose parties are `people`.
 pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Result<(), StoreError> {
@@ -58,13 +56,11 @@ pub(super) fn fold(db: &Connection, entry: &JournalEntry, people: &[i64]) -> Res
     Ok(())
 }
 
-/// Cases that an engine may still go on with are dated anew; entries are when they are loaded.
+/// All cases are dated anew, for a text may be sent in an old one yet; entries are when they are loaded. Clocks are seldom set.
 fn clock_set(db: &Connection, entry: &JournalEntry, gap: &ClockGap) -> Result<(), StoreError> {
     put(db, "INSERT OR REPLACE INTO clock_gaps VALUES (?1, ?2)", (number(entry.n), gap.by_us))?;
-    let since = load::first_since(db, entry.at - State::KEPT - Span::from_secs(3_600))?;
-    let sql = "UPDATE cases SET opened = opened + ?1, last = last + ?1, closed = closed + ?1
-        WHERE closed IS NULL OR closed_n >= ?2 OR id IN (SELECT case_id FROM messages WHERE pending)";
-    put(db, sql, (gap.by_us, since))
+    let sql = "UPDATE cases SET opened = opened + ?1, last = last + ?1, closed = closed + ?1";
+    put(db, sql, (gap.by_us,))
 }
 
 fn message_said(db: &Connection, n: i64, message: &Message) -> Result<(), StoreError> {

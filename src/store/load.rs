@@ -62,7 +62,7 @@ fn set_after(gaps: &BTreeMap<i64, Span>, n: i64) -> Span {
 
 /// The number of the first entry that isn't older than `since`, a time of the clock as it is set now: whatever it
 /// showed when the entry was written.
-pub(super) fn first_since(db: &Connection, since: Timestamp) -> Result<i64, StoreError> {
+fn first_since(db: &Connection, since: Timestamp) -> Result<i64, StoreError> {
     let gaps = gaps(db)?;
     let mut next = db.prepare_cached("SELECT n, at FROM journal WHERE n >= ?1 ORDER BY n LIMIT 1")?;
     let (mut low, mut high) = (0, newest(db)?.map_or(0, |(n, _)| rows::number(n)).saturating_add(1));
