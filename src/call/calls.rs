@@ -311,7 +311,7 @@ impl Calls {
                 self.noncalls.add(heard.keys.leg);
             }
             None if heard.opens_leg() => self.open_leg(heard, false),
-            None if self.reveals_answer(heard) && self.open_revealed(heard) => {}
+            None if self.reveals_answer(heard) && self.open_revealed(heard, may_hold) => {}
             None if of_invite => {
                 self.counters.partial += 1;
                 self.strangers.add(heard.keys.leg);
@@ -319,9 +319,7 @@ impl Calls {
             Some(_) if of_invite && self.strangers.contains(heard.keys.leg) => {}
             Some(_) if of_invite && may_hold => {
                 self.tries.add(heard.keys.attempt());
-                if let Some(evicted) = self.held.push(heard.keys.leg, heard.datagram) {
-                    self.take_held(&evicted.datagram());
-                }
+                self.hold(heard);
             }
             Some(200..) if of_invite => self.open_leg(heard, true),
             Some(_) if of_invite => self.counters.partial += 1,
@@ -353,13 +351,24 @@ impl Calls {
     }
 
     /// Joins the leg of such a dialog to the call that its PBX makes it for, by its caller's number; false if there is none.
-    fn open_revealed(&mut self, heard: &Heard<'_>) -> bool {
+    /// The INVITE of one that was answered at once may come after its ACK.
+    fn open_revealed(&mut self, heard: &Heard<'_>, may_hold: bool) -> bool {
         let by_called = Heard { from_caller: false, ..*heard };
         let found = [*heard, by_called].into_iter().find(|heard| self.has_home(heard));
-        if let Some(heard) = &found {
-            self.open_leg(heard, true);
+        match &found {
+            Some(heard) if may_hold && heard.from_caller && heard.message.method() == Method::Ack => {
+                self.hold(heard);
+            }
+            Some(heard) => self.open_leg(heard, true),
+            None => {}
         }
         found.is_some()
+    }
+
+    fn hold(&mut self, heard: &Heard<'_>) {
+        if let Some(evicted) = self.held.push(heard.keys.leg, heard.datagram) {
+            self.take_held(&evicted.datagram());
+        }
     }
 
     fn has_home(&self, heard: &Heard<'_>) -> bool {
@@ -416,7 +425,7 @@ impl Calls {
             && (contains(keys.leg) || keys.leg_of_called(&self.keyer).is_some_and(contains))
     }
 
-    /// Takes a response that waited for its INVITE: by now that has come, or never will.
+    /// Takes a message that waited for its INVITE: by now that has come, or never will.
     fn take_held(&mut self, datagram: &Datagram<'_>) {
         if let Ok(message) = Message::parse(datagram.payload)
             && let Some(keys) = Keys::of(&self.keyer, &message)

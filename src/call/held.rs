@@ -1,4 +1,4 @@
-//! Responses that a mirror showed before their INVITE: kept for `HOLD`, then taken as they are.
+//! Responses, and ACKs, that a mirror showed before their INVITE: kept for `HOLD`, then taken as they are.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::{Datagram, FrameRef, Transport};
 
-/// A response whose INVITE has not been seen yet.
+/// A message whose INVITE has not been seen yet.
 #[derive(Clone, Debug)]
 pub struct HeldResponse {
     /// The leg it belongs to.
@@ -22,7 +22,7 @@ pub struct HeldResponse {
     cut: bool,
 }
 
-/// Responses waiting, oldest first.
+/// Messages waiting, oldest first.
 #[derive(Debug, Default)]
 pub struct Held {
     waiting: VecDeque<HeldResponse>,
