@@ -6,8 +6,7 @@ use std::cell::OnceCell;
 use super::fault::Faults;
 use super::index::Index;
 use super::lines::{
-    Bad, cut, is_bare, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end,
-    walk,
+    Bad, cut, is_lws, is_token, merge_length, skip_line_ends, split_header, trim, trim_line_end, walk,
 };
 use super::message::{CSeq, Message};
 use super::method::Method;
@@ -163,34 +162,10 @@ impl<'a> Scan<'a> {
     /// A line that begins as one of the headers does that are looked for.
     #[inline(always)]
     fn sought(&mut self, line: &'a [u8], length: &mut Length) {
-        if self.plain(line).is_some() {
-            return;
-        }
         match HeaderName::usual(line) {
             Some((known, value)) => self.field(known, cut(line, value).1, length),
             None => self.unusual(line, length),
         }
-    }
-
-    /// A line of Contact, which isn't looked at here, or of a key or Via written as nearly all are: one blank behind the
-    /// colon, CRLF behind the value, and no other such line before it.
-    #[inline(always)]
-    fn plain(&mut self, line: &'a [u8]) -> Option<()> {
-        let start = u64::from_le_bytes(*line.first_chunk()?);
-        let begins =
-            |name: &[u8; 8], bytes: usize| (start ^ u64::from_le_bytes(*name)) << (64 - 8 * bytes) == 0;
-        let (kept, name) = match start as u8 {
-            b'V' if begins(b"Via:    ", 5) => (&mut self.via, 5),
-            b'F' if begins(b"From:   ", 6) => (&mut self.keys[HeaderName::From as usize], 6),
-            b'T' if begins(b"To:     ", 4) => (&mut self.keys[HeaderName::To as usize], 4),
-            b'C' if begins(b"CSeq:   ", 6) => (&mut self.keys[HeaderName::CSeq as usize], 6),
-            b'C' if begins(b"Call-ID:", 8) => (&mut self.keys[HeaderName::CallId as usize], 9),
-            b'C' if begins(b"Contact:", 8) => return Some(()),
-            _ => return None,
-        };
-        let value = line.strip_suffix(b"\r\n")?.get(name..)?;
-        let is_plain = kept.is_empty() && line.get(name - 1) == Some(&b' ') && is_bare(value);
-        is_plain.then(|| *kept = value)
     }
 
     /// A line that does not begin as most do.
