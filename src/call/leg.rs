@@ -205,6 +205,11 @@ impl Leg {
     }
 }
 
+/// Whether the caller's one try is all there is, as with most calls that are seen on the trunk alone.
+pub fn is_alone(legs: &[Leg]) -> bool {
+    matches!(legs, [leg] if leg.hops.len() == 1)
+}
+
 fn text(bytes: Box<[u8]>) -> String {
     String::from_utf8(bytes.into()).unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned())
 }

@@ -30,9 +30,6 @@ pub trait Ears: fmt::Debug + Send {
     /// What was heard of a call between its answer and its end; none if nothing was.
     fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard>;
 
-    /// From now on a call is listened to, which was answered then.
-    fn attend(&mut self, call: u32, answered: Timestamp);
-
     /// Gives what the message of a call brought up to `to`, once; it began at `from`, which counts the first time alone. None if no
     /// more of it was kept.
     fn pass_on(&mut self, call: u32, from: Timestamp, to: Timestamp) -> Option<Piece>;

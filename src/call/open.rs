@@ -230,11 +230,6 @@ impl OpenCall {
             && self.legs.iter().skip(1).flat_map(|leg| &leg.hops).any(|hop| hop.answered.is_some())
     }
 
-    /// Whether its caller's one try is all there is.
-    pub fn is_alone(&self) -> bool {
-        matches!(&*self.legs, [leg] if leg.hops.len() == 1)
-    }
-
     /// Whether it was answered, is up, and nothing in sight says by whom or for whom.
     pub fn is_unexplained(&self) -> bool {
         self.closed.is_none() && self.is_answered() && !self.is_taken()

@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
 use crate::call::hash::{Key, KeyMap, Taken};
+use crate::call::leg;
 use crate::call::open::OpenCall;
 use crate::call::outcome::CAUSALITY;
 use crate::call::transaction::Hop;
@@ -146,27 +147,28 @@ impl AnswersApart {
         over: impl Fn(&Apart) -> Option<Option<Timestamp>>,
     ) -> bool {
         let first = open.legs.first().and_then(|leg| leg.hops.first());
-        let Some((first, at)) = first.zip(open.answered_at()).filter(|_| !open.is_alone()) else {
+        let is_explained = leg::is_alone(&open.legs) || open.is_taken();
+        let Some((first, at)) = first.zip(open.answered_at()).filter(|_| !is_explained) else {
             return false;
         };
         self.recent.iter().any(|apart| {
             let left = apart.src.is_none_or(|src| src == first.dst.ip() && first.src.ip() != src);
             let since = apart.answered.since(at);
-            let cause = Span::ZERO - CAUSALITY <= since && since <= REORDER;
-            let later = || since > REORDER && apart.answered < end;
+            let cause = Span::ZERO - CAUSALITY <= since && since <= DISORDER;
+            let later = || since > DISORDER && apart.answered < end;
             let with_it = || match over(apart) {
                 Some(Some(over)) => end.since(over).as_micros().abs() <= TOGETHER.as_micros(),
                 Some(None) => true,
                 None => false,
             };
-            let is_other = apart.serial != open.serial && apart.opened >= open.began - REORDER;
+            let is_other = apart.serial != open.serial && apart.opened >= open.began - DISORDER;
             left && is_other && (cause || (later() && with_it()))
         })
     }
 }
 
-/// What belongs together may be seen in the wrong order by this much.
-const REORDER: Span = Span::from_millis(200);
+/// Whole legs that belong together may be seen in the wrong order by this much.
+const DISORDER: Span = Span::from_millis(200);
 
 /// Both legs of one call end within this.
 const TOGETHER: Span = Span::from_secs(2);

@@ -61,22 +61,13 @@ impl Ears {
 impl call::Ears for Ears {
     fn hear(&mut self, call: u32, sound: &Sound<'_>) -> bool {
         let room = self.held < limits::REELS;
-        let Some(listening) = self.at(call) else { return false };
+        let Some(listening) = self.at(call, sound.datagram.at) else { return false };
         let before = listening.bytes();
         listening.hear(sound, room);
         let after = listening.bytes();
         let due = listening.is_due(sound.datagram.at);
         self.held = (self.held + after).saturating_sub(before);
         due
-    }
-
-    fn attend(&mut self, call: u32, answered: Timestamp) {
-        if self.records
-            && let Some(listening) = self.at(call)
-        {
-            listening.reel = Some(Reel::default());
-            listening.next_look = answered + LOOK;
-        }
     }
 
     fn judge(&self, call: u32, answered: Timestamp, ended: Ended) -> Option<Heard> {
@@ -113,14 +104,14 @@ impl call::Ears for Ears {
 }
 
 impl Ears {
-    /// The ear at a call, a new one if there is room.
-    fn at(&mut self, call: u32) -> Option<&mut Listening> {
+    /// The ear at a call, a new one if there is room: it hears its first packet at `now`.
+    fn at(&mut self, call: u32, now: Timestamp) -> Option<&mut Listening> {
         if !self.listening.contains_key(&call) && self.listening.len() < limits::EARS {
             let listening = Listening {
                 ear: Ear::new(self.params),
                 last: [None; 2],
-                reel: None,
-                next_look: Timestamp::MAX,
+                reel: self.records.then(Reel::default),
+                next_look: now + LOOK,
             };
             self.listening.insert(call, Box::new(listening));
         }

@@ -5,7 +5,7 @@
 //! takes back what was passed on. Sound is passed on so late that what the network brings out of order is in its place.
 
 use crate::call::calls::{Calls, Told};
-use crate::call::outcome::{self, Case, Ending, Judgement};
+use crate::call::outcome::{self, Ending, Judgement};
 use crate::event::heard::{self, Ended};
 use crate::event::{CallPhase, Outcome, Recording, Sounded};
 use crate::time::{Span, Timestamp};
@@ -23,17 +23,12 @@ pub(super) fn span(judgement: &Judgement, answered: Option<Timestamp>) -> Option
 impl Calls {
     /// Asks what a call that is listened to comes to by now.
     pub(super) fn look(&mut self, call: u32, now: Timestamp) {
-        let direction = self.direction(call);
         let Some(open) = self.tracked.get(call).filter(|open| open.closed.is_none() && !open.stray) else {
             return;
         };
         let Some(answered) = open.answered_at() else { return };
         let Some(heard) = self.ears.judge(call, answered, Ended { at: now, by_pbx: false }) else { return };
-        let case = Case {
-            heard: Some(&heard),
-            answered_unseen: self.unseen.may_be_of(open),
-            ..open.case(direction, Ending::Message, &self.office.pbx.profile.coverage)
-        };
+        let case = self.case(open, Ending::Message, now, Some(&heard));
         let judgement = outcome::judge(&case, &self.office.pbx.judge);
         match span(&judgement, Some(answered)) {
             Some((from, _)) => self.pass_on(call, (from, now - LATE), now),

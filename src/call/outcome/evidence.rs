@@ -1,7 +1,7 @@
 //! What the legs of a call tell about who answered it.
 
 use crate::call::home::{PHONES, REFERRED};
-use crate::call::leg::{Leg, SentOn};
+use crate::call::leg::{self, Leg, SentOn};
 use crate::call::outcome::Case;
 use crate::call::transaction::{Hop, VoicemailSign, ends_by_cancel};
 use crate::event::{Direction, Role};
@@ -13,7 +13,7 @@ use crate::wire::packet::FrameRef;
 /// before the caller got an answer wasn't the reason for it, a page is nobody's answer, and one that came when the caller
 /// had hung up was for nobody.
 pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
-    if is_alone(case) {
+    if leg::is_alone(case.legs) {
         return None;
     }
     let paged = is_paged(case);
@@ -30,11 +30,6 @@ pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
     let first =
         latest.or_else(|| later().min_by_key(|hop| (hop.voicemail.is_some(), answered_or(hop, at))))?;
     Some(successor(case, first, paged).unwrap_or(first))
-}
-
-/// Whether the caller's one try is all there is, as with most calls that are seen on the trunk alone.
-fn is_alone(case: &Case<'_>) -> bool {
-    matches!(case.legs, [leg] if leg.hops.len() == 1)
 }
 
 /// Who took the call over for good: a person after the voicemail (the caller asked for the operator), or a
