@@ -9,6 +9,7 @@ mod verdict;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use crate::call::calls::opening::Opening;
 use crate::call::hash::Keyer;
 use crate::call::held::Held;
 use crate::call::invite::Invite;
@@ -53,6 +54,8 @@ pub struct Counters {
     pub partial: u64,
     /// Legs opened.
     pub legs: u64,
+    /// Legs whose INVITE, or answer where that wasn't seen, offers SRTP.
+    pub srtp_offers: u64,
     /// Calls judged early or not followed because there were too many.
     pub evicted: u64,
 }
@@ -299,7 +302,7 @@ impl Calls {
         let opens = heard.opens_leg() && heard.from_caller;
         if open.closed.is_some() {
             if opens && at.leg == 0 && progress::is_later_try(leg, heard) {
-                self.open_leg(heard, false);
+                self.open_leg(heard, Opening::Invite);
             }
             return;
         }

@@ -264,6 +264,7 @@ impl Engine {
     }
 
     /// When `advance` has something to do.
+    #[inline(always)]
     pub fn deadline(&self) -> Option<Timestamp> {
         earlier(self.calls.deadline().map(|due| due + self.stepped), self.followup.deadline())
     }
@@ -478,7 +479,6 @@ fn take(calls: &mut Calls, media: &mut Streams, piece: Piece<'_>) -> bool {
         }
         Piece::Message(datagram) => match &sip::Message::parse(datagram.payload) {
             Ok(message) => {
-                media.described(message);
                 calls.message(&datagram, message);
             }
             Err(refusal) => {

@@ -45,7 +45,7 @@ pub struct Summary {
     pub calls_evicted: u64,
     /// RTP streams, told apart by addresses and SSRC.
     pub rtp_streams: u64,
-    /// INVITEs that offer encrypted sound (SRTP), which nobody can hear.
+    /// Legs whose INVITE offers encrypted sound (SRTP), which nobody can hear.
     #[serde(skip_serializing_if = "is_zero")]
     pub srtp_offers: u64,
     /// Voicemails recorded.
@@ -105,7 +105,7 @@ impl Summary {
         self.legs = calls.legs;
         self.calls_evicted = calls.evicted;
         self.rtp_streams = media.count();
-        self.srtp_offers = media.encrypted();
+        self.srtp_offers = calls.srtp_offers;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Messages of no leg in sight: of a call of an earlier run, of an INVITE that comes later or never was seen, of what is no call.
 
+use crate::call::calls::opening::Opening;
 use crate::call::calls::{Calls, Told};
-use crate::call::home::Home;
 use crate::call::office::Office;
 use crate::call::progress::{Heard, Keys};
 use crate::call::waiting::{self, MESSAGE_WAITING};
@@ -22,7 +22,9 @@ impl Calls {
             None if heard.opens_leg() && self.office.make.is_noncall(heard.message) => {
                 self.noncalls.add(heard.keys.leg);
             }
-            None if heard.opens_leg() => self.open_leg(heard, false),
+            None if heard.opens_leg() => {
+                self.open_leg(heard, Opening::Invite);
+            }
             None if self.reveals_answer(heard) && self.open_revealed(heard, may_hold) => {}
             None if of_invite => {
                 self.counters.partial += 1;
@@ -33,7 +35,9 @@ impl Calls {
                 self.tries.add(heard.keys.attempt());
                 self.hold(heard);
             }
-            Some(200..) if of_invite => self.open_leg(heard, true),
+            Some(200..) if of_invite => {
+                self.open_leg(heard, Opening::Answer);
+            }
             Some(_) if of_invite => self.counters.partial += 1,
             None if OF_DIALOG.contains(&heard.message.method()) => {
                 self.counters.partial += 1;
@@ -63,32 +67,20 @@ impl Calls {
     }
 
     /// Joins the leg of such a dialog to the call that its PBX makes it for, by its caller's number; false if there is none.
-    /// The INVITE of one that was answered at once may come after its ACK.
+    /// The INVITE of one that was answered at once may come after its ACK, which waits for it.
     fn open_revealed(&mut self, heard: &Heard<'_>, may_hold: bool) -> bool {
-        let by_called = Heard { from_caller: false, ..*heard };
-        let found = [*heard, by_called].into_iter().find(|heard| self.has_home(heard));
-        match &found {
-            Some(heard) if may_hold && heard.from_caller && heard.message.method() == Method::Ack => {
-                self.hold(heard);
-            }
-            Some(heard) => self.open_leg(heard, true),
-            None => {}
+        if may_hold && heard.message.method() == Method::Ack {
+            self.hold(heard);
+            return true;
         }
-        found.is_some()
+        let by_called = Heard { from_caller: false, ..*heard };
+        self.open_leg(heard, Opening::Revealed) || self.open_leg(&by_called, Opening::Revealed)
     }
 
     fn hold(&mut self, heard: &Heard<'_>) {
         if let Some(evicted) = self.held.push(heard.keys.leg, heard.datagram) {
             self.take_held(&evicted.datagram());
         }
-    }
-
-    fn has_home(&self, heard: &Heard<'_>) -> bool {
-        let invite = heard.opening();
-        let hop = self.office.hop(heard, &invite);
-        let traits = self.reader(heard, &invite).traits_of_answer(heard.ends());
-        let window = self.office.make.correlate.window;
-        self.tracked.home_of(&traits, &hop, window, heard.datagram.at) != Home::None
     }
 
     /// Takes what a notice says of a mailbox: one message more may be what a call left.

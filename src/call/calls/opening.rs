@@ -17,11 +17,24 @@ use crate::event::{CallPhase, Role};
 use crate::time::Timestamp;
 use crate::wire::sip::Method;
 
+/// What tells of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Its INVITE.
+    Invite,
+    /// The answer to its INVITE, which was not seen.
+    Answer,
+    /// A later request of its dialog, of which nothing else was seen: it is opened where it joins a call, or may join several.
+    Revealed,
+}
+
 impl Calls {
-    pub(super) fn open_leg(&mut self, heard: &Heard<'_>, partial: bool) {
+    /// Opens the leg that a message tells of; false if it doesn't.
+    pub(super) fn open_leg(&mut self, heard: &Heard<'_>, opening: Opening) -> bool {
+        let partial = opening != Opening::Invite;
         let Heard { datagram, message, keys, .. } = *heard;
         let invite = heard.opening();
-        let Some((key, from_tag)) = heard.leg() else { return };
+        let Some((key, from_tag)) = heard.leg() else { return false };
         let ends = [invite.from, invite.to].map(|end| end.map(|end| end.name));
         let faults = message.faults_with(ends[0].as_ref(), ends[1].as_ref());
         let malformed = !faults.is_clean();
@@ -33,19 +46,23 @@ impl Calls {
         leg.add_hop(hop);
         progress::hear(&mut leg, heard, &self.office.pbx.roles);
         leg.confirmed |= message.status().is_none() && message.method() == Method::Ack;
-        self.counters.legs += 1;
-        self.counters.malformed += u64::from(malformed);
         let reader = self.reader(heard, &invite);
         let traits = if partial { reader.traits_of_answer(heard.ends()) } else { reader.traits() };
         let window = self.office.make.correlate.window;
         let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
+        if opening == Opening::Revealed && home == Home::None {
+            return false;
+        }
+        self.counters.legs += 1;
+        self.counters.malformed += u64::from(malformed);
+        self.counters.srtp_offers += u64::from(traits.media.iter().any(|spot| spot.kinds.offers_srtp()));
         let joins = matches!(home, Home::Call { .. });
         if partial && !joins {
             self.unseen.add(&leg.hops[0]);
         }
         if self.tracked.is_heavy() || (!joins && self.tracked.is_full()) {
             self.counters.evicted += 1;
-            return;
+            return true;
         }
         let call = match home {
             Home::Call { call, rule } => self.join(call, leg, rule, &invite),
@@ -64,6 +81,7 @@ impl Calls {
         self.listen(call, heard.datagram.at);
         self.tracked.book(call);
         self.settle(call, datagram.at);
+        true
     }
 
     pub(super) fn reader<'a>(&'a self, heard: &Heard<'a>, invite: &'a Invite<'a>) -> Reader<'a> {

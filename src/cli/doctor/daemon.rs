@@ -182,7 +182,7 @@ fn tls(seen: &Seen) -> Option<Finding> {
 fn srtp(seen: &Seen) -> Option<Finding> {
     let many = seen.one("srtp_offers_total");
     let says = format!(
-        "{many} INVITEs offer encrypted sound (SRTP), which nobody can hear on the wire: who answered is told by signalling \
+        "{many} legs offer encrypted sound (SRTP), which nobody can hear on the wire: who answered is told by signalling \
          alone, and a voicemail inside the PBX looks like a person; write voicemail_pilots or voicemail_hosts, or switch \
          SRTP off between PBX and trunk where both are yours; HEP brings no sound, and SIPREC and an endpoint of our own, \
          which would, aren't in this version"

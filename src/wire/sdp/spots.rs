@@ -15,24 +15,26 @@ use crate::wire::rtp::Codec;
 pub struct Kinds {
     named: [(u8, Codec); NAMED],
     encrypted: bool,
+    keyed: bool,
 }
 
 /// Shows the address of each section that wants RTP, of the first [`limits::SDP_MEDIA`], and what it wants there. A
 /// refused stream has none, nor has one for a host name or `0.0.0.0` (hold as of RFC 2543).
 pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
-    let (mut session, mut section) = (Connection::default(), None::<Section>);
+    let (mut session, mut section) = (Session::default(), None::<Section>);
     let (mut at, mut left) = (0, limits::SDP_MEDIA);
     for end in LineEnds::new(body, 0) {
         let start = std::mem::replace(&mut at, end);
         let Some(line @ [kind, b'=', value @ ..]) = body.get(start..end) else { continue };
         match kind {
-            b'a' => {
-                if let ([b'r' | b'R', ..], Some(section)) = (value, &mut section) {
-                    section.map(line);
-                }
-            }
+            b'a' => match (value, &mut section) {
+                ([b'r' | b'R', ..], Some(section)) => section.map(line),
+                ([b'c' | b'f', ..], Some(section)) => section.kinds.keyed |= is_key(value),
+                ([b'f', ..], None) => session.keyed |= is_key(value),
+                _ => {}
+            },
             b'c' => match &mut section {
-                None => session.take(value),
+                None => session.connection.take(value),
                 Some(section) => section.connection.take(value),
             },
             b'm' => {
@@ -51,6 +53,13 @@ pub fn spots(body: &[u8], mut show: impl FnMut(SocketAddr, Kinds)) {
     if let Some((addr, kinds)) = section.and_then(|section| section.spot(session)) {
         show(addr, kinds);
     }
+}
+
+/// What stands before the first section and goes for all of them.
+#[derive(Clone, Copy, Default)]
+struct Session {
+    connection: Connection,
+    keyed: bool,
 }
 
 /// One media section, as far as it is read.
@@ -72,6 +81,11 @@ impl Connection {
         let any = || connection(trim_line(value)).map(addr::ip);
         self.0 = self.0.or_else(|| usual_connection(value).map(Some)).or_else(any);
     }
+}
+
+/// Whether an attribute offers a key (RFC 4568 9.1), or tells by what the one to be agreed on is known (RFC 8122 5).
+fn is_key(attribute: &[u8]) -> bool {
+    attribute.starts_with(b"crypto:") || attribute.starts_with(b"fingerprint:")
 }
 
 /// The address of `IN IP4 10.0.0.7` with nothing behind it but the line's end; `None` says nothing about the line.
@@ -117,15 +131,16 @@ impl Section {
         }
     }
 
-    fn spot(&self, session: Connection) -> Option<(SocketAddr, Kinds)> {
+    fn spot(&self, session: Session) -> Option<(SocketAddr, Kinds)> {
         if self.port == 0 {
             return None;
         }
-        let ip = self.connection.0.or(session.0)??;
+        let ip = self.connection.0.or(session.connection.0)??;
         if ip.is_unspecified() {
             return None;
         }
-        Some((SocketAddr::new(ip, self.port), self.kinds))
+        let kinds = Kinds { keyed: self.kinds.keyed || session.keyed, ..self.kinds };
+        Some((SocketAddr::new(ip, self.port), kinds))
     }
 }
 
@@ -138,11 +153,16 @@ impl Kinds {
         let named = self.named.iter().find(|(named, _)| *named == kind);
         named.map_or_else(|| Codec::of_static(kind), |(_, codec)| *codec)
     }
+
+    /// Whether SRTP is wanted, by the profile (RFC 3711, RFC 5764), or with keys beside a plain one: the other end may take them.
+    pub fn offers_srtp(&self) -> bool {
+        self.encrypted || self.keyed
+    }
 }
 
 impl Default for Kinds {
     fn default() -> Kinds {
-        Kinds { named: [(NONE, Codec::Other); NAMED], encrypted: false }
+        Kinds { named: [(NONE, Codec::Other); NAMED], encrypted: false, keyed: false }
     }
 }
 
@@ -197,6 +217,17 @@ mod tests {
     fn what_is_encrypted_cannot_be_heard() {
         assert_eq!(kinds("m=audio 4000 RTP/SAVP 0\r\n").codec(0), Codec::Encrypted);
         assert_eq!(kinds("m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n").codec(0), Codec::Encrypted);
+    }
+
+    #[test]
+    fn keys_beside_a_plain_profile_offer_srtp() {
+        let offers = |sdp: &str| kinds(sdp).offers_srtp();
+        let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a\r\n";
+        assert!(offers("m=audio 4000 RTP/SAVP 0\r\n"));
+        assert!(offers(&format!("m=audio 4000 RTP/AVP 0\r\n{crypto}")));
+        assert!(offers("a=fingerprint:sha-256 4A\r\nm=audio 4000 RTP/AVP 0\r\n"));
+        assert!(!offers("m=audio 4000 RTP/AVP 0\r\na=x:RTP/SAVP\r\na=crypton:1\r\n"));
+        assert_eq!(kinds(&format!("m=audio 4000 RTP/AVP 0\r\n{crypto}")).codec(0), Codec::Pcmu);
     }
 
     #[test]
