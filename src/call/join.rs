@@ -143,6 +143,7 @@ impl Hints {
     }
 
     /// The calls that can be found by `key`, oldest first.
+    #[inline(always)]
     pub fn find(&self, key: Key) -> &[u32] {
         match self.first.get(&key) {
             Some(&MANY) => self.many.get(&key).map_or(&[], Vec::as_slice),

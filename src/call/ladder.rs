@@ -90,6 +90,7 @@ impl Ladder {
         LadderRow(row.at.since(began).as_millis().max(0), row.frame, label, end(row.src), end(row.dst))
     }
 
+    #[inline(always)]
     fn end(&mut self, addr: IpAddr) -> Option<u8> {
         let known = self.ends.iter().position(|end| *end == addr);
         let n = known.unwrap_or(self.ends.len());

@@ -21,6 +21,7 @@ pub enum Party {
 }
 
 /// The party at `addr`. A single address beats a block it lies in: voicemail, PBX, trunk, then phones.
+#[inline(always)]
 pub fn party(roles: &Roles, addr: IpAddr) -> Party {
     let named = |nets: &[Net]| !nets.is_empty() && nets.iter().any(|net| net.contains(addr));
     if named(&roles.voicemail_hosts) {

@@ -189,6 +189,7 @@ pub(super) fn quote_end(text: &[u8], open: usize) -> Option<usize> {
 }
 
 /// The index of the bracket that closes the one at `open`.
+#[inline]
 pub(super) fn angle_end(text: &[u8], open: usize) -> Option<usize> {
     near(b'>', text.get(open..)?).map(|at| open.saturating_add(at))
 }

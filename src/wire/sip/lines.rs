@@ -152,7 +152,7 @@ pub(super) fn split_header(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// One more Content-Length beside what was read before: equal ones are as good as one.
-#[inline]
+#[inline(always)]
 pub(super) fn merge_length(before: Option<Result<usize, Bad>>, value: &[u8]) -> Result<usize, Bad> {
     let length = match value {
         [b' ', digit @ b'0'..=b'9', b'\r', b'\n'] => usize::from(digit - b'0'),
