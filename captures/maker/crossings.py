@@ -132,3 +132,29 @@ def own_number(s):
     call.bye(50_000)
     out.bye(50_012)
     s.expect(call, "offnet_answered", False, joined=(out,))
+
+
+@scenario("forward-of-a-desk-to-its-mobile")
+def desk_forwards(s):
+    """A desk doesn't answer and its calls go on to a mobile, under the office's own number; Diversion names the desk, not the
+    number dialled. The mobile answers the first caller, not the second
+
+    Verdict: `offnet_answered`, then `abandoned`, missed: each caller is one call.
+    """
+    for n, answered in enumerate((True, False)):
+        at, caller = n * 120_000, f"+131255503{57 + n}"
+        call = s.inbound(caller).invite(at).reply(at + 9, 100)
+        desk = s.phone(caller, PHONE_201, "201").ring(at + 30, after=90)
+        call.reply(at + 130, 180)
+        desk.cancel(at + 15_000)
+        out = s.leg(PBX, TRUNK, MAIN, f"+131255501{63 + n}", headers=(
+            f"Diversion: <sip:201@{PBX.host}>;reason=no-answer;counter=1",)).ring(at + 15_040, after=2_600)
+        if answered:
+            out.answer(at + 21_000)
+            call.answer(at + 21_025).bye(at + 50_000)
+            out.bye(at + 50_012)
+            s.expect(call, "offnet_answered", False, joined=(desk, out))
+        else:
+            call.cancel(at + 36_000)
+            out.cancel(at + 36_012)
+            s.expect(call, "abandoned", True, joined=(desk, out))

@@ -30,7 +30,7 @@ S19 serial hunt, the third answers: serial-hunt-answered lab-serial-hunt-third-a
 S20 serial hunt, nobody, pilot: b2bua-hunt-to-pilot proxy-serial-hunt-to-voicemail hunt-abandoned-in-the-gap lab-serial-hunt-to-pilot
 S21 phones' side only: phones-only phones-only-elsewhere phones-only-answered phones-only-then-voicemail last-diverter-was-called phones-only-all-busy phones-only-ring-all-answered
 S22 302 to the pilot: pilot-forward-by-302 pbx-redirects-to-pilot lab-redirect-to-pilot redirected-under-a-new-call-id
-S23 302 to a mobile: forward-to-mobile-answered forward-to-mobile-unanswered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number
+S23 302 to a mobile: forward-to-mobile-answered forward-to-mobile-unanswered redirect-not-followed redirected-then-answered lab-redirect-to-mobile forward-to-mobile-own-number forward-of-a-desk-to-its-mobile
 S24 Diversion to the pilot, message: diversion-to-pilot-message b2bua-pilot-with-diversion lab-proxy-voicemail lab-pbx-external-voicemail-hep
 S25 Diversion to the pilot, hang-up in the greeting: diversion-to-pilot-hangup
 S26 two Diversions: two-diversions b2bua-hunt-to-pilot

@@ -12,7 +12,7 @@
 //! | `media` | leaves where media of the call was offered, and offers the same address and port |
 //! | `ssrc` | carries the same RTP as the call, told once both are answered: see `relayed` |
 //! | `caller` | leaves the PBX that the call entered, with the same last seven digits or the same name |
-//! | `called` `named` | leaves that PBX, still bound for the number called, or naming it in To, Diversion or History-Info |
+//! | `called` `named` | leaves that PBX, still bound for the number called, or naming it, or whom it rang for the call, in To, Diversion or History-Info |
 //! | `referred` | does what a REFER of the call asked its sender for: same target, same caller or Referred-By |
 //! | `reordered` | enters the PBX that a leg of the call has just left: a mirror showed them in the wrong order |
 //! | `redirected` | goes where a 3xx of the call sent its caller, with a Call-ID of its own |
@@ -56,8 +56,10 @@ pub struct Traits {
     pub entering: Ends,
     /// Its caller and called at the address it leaves.
     pub leaving: Ends,
-    /// Whom it was for before it was redirected, at the address it leaves.
-    pub before: Vec<Key>,
+    /// Whom it was for before it was redirected, at the address it leaves: as a call's number, and as whom that rang.
+    pub before: SmallVec<[Key; 2]>,
+    /// Whom it rings, at the address it leaves.
+    pub rung: Option<Key>,
     /// Its caller, if it has a number, among legs that leave an address: at the one it leaves, and at the one
     /// it enters.
     pub outgoing: [Option<Key>; 2],
@@ -162,7 +164,8 @@ impl Traits {
         let shared = self.shared.iter().map(|(key, _)| *key);
         let Ends { caller, name, called } = self.entering;
         let ends = [caller, name, called, self.own, self.outgoing[0], self.nameless[0]].into_iter().flatten();
-        shared.chain(media).chain(ends)
+        let rung = self.rung.filter(|_| !is_first);
+        shared.chain(media).chain(ends).chain(rung)
     }
 }
 
@@ -196,7 +199,11 @@ impl Reader<'_> {
             named: self.named(call_id),
             passed: media.iter().map(|spot| [src, dst].map(|place| place.with(PASSED, spot.key))).collect(),
             media,
-            before: before.filter_map(|user| at(src, CALLED, keyed(Some(user)))).collect(),
+            before: before
+                .flat_map(|user| [CALLED, RUNG].map(|kind| at(src, kind, keyed(Some(user)))))
+                .flatten()
+                .collect(),
+            rung: at(src, RUNG, called),
             referred: [(REFERRED, caller), (REFERRED_BY, self.referrer())]
                 .map(|(kind, who)| at(src, kind, called).zip(who).map(|(to, who)| to.with(kind, who))),
             redirected: at(src, REDIRECTED, called).zip(caller).map(|(to, who)| to.with(REDIRECTED, who)),
@@ -345,6 +352,7 @@ const REFERRED_BY: u8 = 15;
 const REDIRECTED: u8 = 24;
 const NAMELESS: u8 = 25;
 const PASSED: u8 = 26;
+const RUNG: u8 = 28;
 
 /// What stands for several calls where one is usual; no call has this place.
 const MANY: u32 = u32::MAX;
