@@ -271,6 +271,40 @@ def failover(s):
     s.expect(call, "answered", False)
 
 
+@scenario("trunk-forks-to-two-hosts", TWO_HOSTS)
+def forks(s):
+    """The trunk offers each call to two hosts of the PBX at once, under Call-IDs of their own: the second is answered and the first
+    cancelled; the first is busy and the second answered; the caller gives up. Then two callers come at once, one to each host
+
+    Verdict: `answered` twice, `abandoned`, missed; then `answered`, and `abandoned`, missed: each caller is one call.
+    """
+    def fork(n, caller):
+        first = s.inbound(caller).ring(n * 120_000)
+        second = s.leg(TRUNK, SECOND_HOST, caller, ADS).ring(n * 120_000 + 3)
+        return n * 120_000, first, second
+
+    at, first, second = fork(0, "+13125550359")
+    second.answer(at + 8_000)
+    first.cancel(at + 8_030)
+    second.bye(at + 40_000)
+    s.expect(first, "answered", False, joined=(second,))
+    at, first, second = fork(1, "+13125550360")
+    first.refuse(at + 900, 486)
+    second.answer(at + 9_000).bye(at + 50_000)
+    s.expect(first, "answered", False, joined=(second,))
+    at, first, second = fork(2, "+13125550361")
+    first.cancel(at + 20_000)
+    second.cancel(at + 20_004)
+    s.expect(first, "abandoned", True, joined=(second,))
+    at = 360_000
+    one = s.inbound("+13125550362").ring(at)
+    other = s.leg(TRUNK, SECOND_HOST, "+13125550363", ADS).ring(at + 3)
+    one.answer(at + 7_000).bye(at + 30_000)
+    other.cancel(at + 12_000)
+    s.expect(one, "answered", False)
+    s.expect(other, "abandoned", True)
+
+
 @scenario("one-declines-others-ring", OFFICE)
 def one_declines(s):
     """Of three phones one declines (603), one is busy (486), one rings; the PBX gives up after 25 s with 480

@@ -103,6 +103,12 @@ impl Tracked {
                 }
             }
         }
+        let forked = |call: &u32| self.is_live(*call, now) && self.is_forked(*call, traits, hop, now);
+        if hop.role == Role::TrunkIn
+            && let Some(call) = only(found(traits.outgoing[0]).iter().copied().filter(forked))
+        {
+            return Home::Call { call, rule: FORKED };
+        }
         let headless = |call: &u32| {
             let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
             rings && self.is_live(*call, now)
@@ -191,6 +197,16 @@ impl Tracked {
         })
     }
 
+    /// The trunk brings the same caller for the same number to another of the PBX's addresses at once.
+    fn is_forked(&self, call: u32, traits: &Traits, hop: &Hop, now: Timestamp) -> bool {
+        let Some(open) = self.get(call).filter(|open| now.since(open.began) <= STRAGGLER) else {
+            return false;
+        };
+        let same_number = traits.entering.called.is_some_and(|called| open.hints.contains(&called));
+        let beside = |first: &Hop| first.src.ip() == hop.src.ip() && first.dst.ip() != hop.dst.ip();
+        same_number && self.first_hop(call).is_some_and(|first| first.role == Role::TrunkIn && beside(first))
+    }
+
     /// Where no role tells a phone: a host that calls two others for one caller at once rings them together.
     fn rings_beside(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
         let at_once = self.get(call).is_some_and(|open| now.since(open.began) <= STRAGGLER);
@@ -219,6 +235,9 @@ pub const OWN_NUMBER: &str = "own_number";
 
 /// The rule by which a leg joins that says nothing of its caller: one call waits that doesn't either.
 pub const ALONE_PENDING: &str = "alone_pending";
+
+/// The rule by which a leg joins that the trunk offers another of the PBX's addresses for the same caller.
+pub const FORKED: &str = "forked";
 
 /// The rule by which legs join where no caller's is in sight.
 pub const PHONES: &str = "phones";

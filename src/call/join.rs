@@ -18,6 +18,7 @@
 //! | `redirected` | goes where a 3xx of the call sent its caller, with a Call-ID of its own |
 //! | `own_number` | leaves the PBX for a phone with the number called as its caller, and one call for that waits |
 //! | `alone_pending` | leaves the PBX without a caller's number, and one call without one has entered it and waits |
+//! | `forked` | comes from the trunk with the same caller for the same number, at once, to another address of the PBX |
 //! | `phones` | leaves the same PBX for another phone or voicemail, and no caller's leg is in sight |
 //!
 //! Where two calls fit, none is guessed: both are ambiguous.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::call::claims::Claims;
 use crate::call::hash::Key;
-use crate::call::home::{REDIRECTED, REFERRED};
+use crate::call::home::{FORKED, REDIRECTED, REFERRED};
 use crate::call::identity::{Called, Caller};
 use crate::call::idle::Place;
 use crate::call::leg::{Bye, Leg};
@@ -122,8 +122,8 @@ pub struct Plan {
 }
 
 impl OpenCall {
-    /// The leg that decides: the caller's, and where that was redirected, the one it went on in. Where the caller's is not
-    /// in sight: a phone that answered, else a voicemail that did, else one that still rings.
+    /// The leg that decides: the caller's; where that was redirected, the one it went on in, and where the trunk forked it, the
+    /// one that was answered, else one that still rings. Where the caller's is not in sight: a phone that answered, else a voicemail that did, else one that still rings.
     #[inline]
     pub fn lead(&self) -> usize {
         if self.legs.len() < 2 { 0 } else { self.lead_of_several() }
@@ -137,6 +137,12 @@ impl OpenCall {
         match self.legs.first() {
             Some(first) if first.caller_hop().is_some_and(Hop::is_redirected) => {
                 self.legs.iter().rposition(|leg| leg.joined_by == REDIRECTED).unwrap_or(0)
+            }
+            Some(first) if !answered(first) && self.legs.iter().any(|leg| leg.joined_by == FORKED) => {
+                let enters = |leg: &Leg| leg.role() == Role::TrunkIn;
+                first_that(&|leg| enters(leg) && answered(leg))
+                    .or_else(|| first_that(&|leg| enters(leg) && open(leg)))
+                    .unwrap_or(0)
             }
             Some(first) if is_headless(&self.legs) && !answered(first) => first_that(&phone)
                 .or_else(|| first_that(&answered))
