@@ -11,9 +11,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tracing::{error, info, warn};
@@ -29,10 +29,15 @@ use crate::time::Span;
 /// Gateways by their ids.
 pub type Gateways = BTreeMap<String, Box<dyn Gateway>>;
 
+/// Why gateways didn't take the last text each was given, and when since the machine's start; nothing of one that did.
+type Refusals = BTreeMap<String, (String, Span)>;
+
 /// The thread's other end.
 pub struct Carrier {
     post: Sender<Post>,
     waiting: Arc<AtomicUsize>,
+    refusals: Arc<Mutex<Refusals>>,
+    clock: Arc<dyn Clock>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -59,18 +64,20 @@ impl Carrier {
         let (post, posted) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
         let waiting = Arc::<AtomicUsize>::default();
+        let refusals = Arc::<Mutex<Refusals>>::default();
         let hand = Hand {
             gateways,
-            clock,
+            clock: clock.clone(),
             answer,
             waiting: BTreeMap::new(),
             shown: waiting.clone(),
+            refusals: refusals.clone(),
             durable: 0,
             degraded: false,
             held,
         };
         let thread = thread::Builder::new().name("carrier".to_owned()).spawn(move || hand.run(&posted))?;
-        Ok((Carrier { post, waiting, thread: Some(thread) }, answers))
+        Ok((Carrier { post, waiting, refusals, clock, thread: Some(thread) }, answers))
     }
 
     /// What the store's thread tells goes here.
@@ -107,6 +114,16 @@ impl Carrier {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Why gateways didn't take the last text they were given, by their ids. A text is tried again each half minute: what was
+    /// said long before now goes for none that still waits.
+    pub fn refusals(&self) -> BTreeMap<String, String> {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.boottime().as_micros();
+        let fresh = |at: &Span| now.saturating_sub(at.as_micros()) <= TOLD_FOR.as_micros();
+        let fresh = refusals.iter().filter(|(_, (_, at))| fresh(at));
+        fresh.map(|(id, (why, _))| (id.clone(), why.clone())).collect()
+    }
+
     /// Ends the thread after what it was given before; what isn't durable by then is not handed over.
     pub fn stop(&mut self, durable: u64) {
         self.give(Post::Stop(durable));
@@ -130,6 +147,7 @@ struct Hand {
     waiting: BTreeMap<u64, (Box<Message>, Span)>,
     /// How many those are, for others.
     shown: Arc<AtomicUsize>,
+    refusals: Arc<Mutex<Refusals>>,
     durable: u64,
     degraded: bool,
     held: bool,
@@ -194,7 +212,15 @@ impl Hand {
         let Some((id, gateway)) = of(&mut self.gateways, message) else {
             return receipt(&message.key, MessageState::Failed, None);
         };
-        match gateway.submit(message) {
+        let answer = gateway.submit(message);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        match &answer {
+            Answer::Accepted(_) => refusals.remove(id),
+            Answer::NotAccepted(why) | Answer::Unknown(why) => {
+                refusals.insert(id.to_owned(), (why.clone(), self.clock.boottime()))
+            }
+        };
+        match answer {
             Answer::Accepted(own) => receipt(&message.key, MessageState::Accepted, Some(own)),
             Answer::NotAccepted(why) => {
                 warn!("gateway {id}: text {} not accepted: {why}; tried again", message.key);
@@ -229,6 +255,9 @@ fn of<'g>(gateways: &'g mut Gateways, message: &Message) -> Option<(&'g str, &'g
     let found = gateways.iter_mut().find(|(id, _)| *id == wanted);
     found.map(|(id, gateway)| (id.as_str(), gateway))
 }
+
+/// A refusal is told for so long after the last one.
+const TOLD_FOR: Span = Span::from_secs(600);
 
 /// What a decision rests on may have changed after this.
 const FRESH: Span = Span::from_secs(5);
@@ -295,6 +324,30 @@ mod tests {
         desk.carrier.submit(9, text("b"));
         (desk.news)(News::Durable(8));
         assert_eq!(desk.end(), (vec!["a".into()], vec!["a accepted".into()]));
+    }
+
+    #[test]
+    fn what_a_gateway_says_instead_of_taking_a_text_is_told_until_it_takes_one() {
+        struct Full(bool);
+        impl Gateway for Full {
+            fn submit(&mut self, _: &Message) -> Answer {
+                let full = std::mem::replace(&mut self.0, false);
+                if full { Answer::NotAccepted("it is full".into()) } else { Answer::Accepted("1".into()) }
+            }
+
+            fn find(&mut self, _: &str) -> Found {
+                Found::Unknown
+            }
+        }
+        let mut desk = desk(false);
+        desk.carrier.add(Gateways::from([("main".to_owned(), Box::new(Full(true)) as Box<dyn Gateway>)]));
+        (desk.news)(News::Durable(2));
+        desk.carrier.submit(1, text("a"));
+        assert!(desk.answers.recv().is_ok());
+        assert_eq!(desk.carrier.refusals(), BTreeMap::from([("main".into(), "it is full".into())]));
+        desk.carrier.submit(2, text("a"));
+        assert!(desk.answers.recv().is_ok());
+        assert_eq!(desk.carrier.refusals(), BTreeMap::new());
     }
 
     #[test]

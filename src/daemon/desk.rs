@@ -10,7 +10,7 @@ use super::ask::{Ask, Asking, Job};
 use super::command::Kept;
 use super::figures::{Entries, Figures, TapFigures};
 use super::gauge::Gauge;
-use super::postman::Postman;
+use super::postman::{Postman, Standing};
 use super::recent::Recent;
 use super::reload::Reload;
 use super::{Office, control, http};
@@ -192,8 +192,17 @@ impl Office {
             measures: self.desk.gauge.read(),
             late: self.late,
             texts_waiting: self.carrier.waiting(),
-            gateways: self.desk.postman.as_ref().map(Postman::standing).unwrap_or_default(),
+            gateways: self.gateways(),
         }
+    }
+
+    /// Why no text can leave by a gateway: its folder, else what it said to the last text.
+    fn gateways(&self) -> Standing {
+        let mut standing = self.desk.postman.as_ref().map(Postman::standing).unwrap_or_default();
+        for (id, why) in self.carrier.refusals() {
+            standing.entry(id).or_default().get_or_insert(why);
+        }
+        standing
     }
 }
 
