@@ -400,6 +400,11 @@ impl Net {
         (prefix <= bits).then_some(Net { addr, prefix })
     }
 
+    /// Whether it is one address.
+    pub fn is_host(&self) -> bool {
+        self.prefix == if self.addr.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether `addr` is in the block.
     pub fn contains(&self, addr: IpAddr) -> bool {
         match (self.addr, addr.to_canonical()) {

@@ -305,6 +305,33 @@ def forks(s):
     s.expect(other, "abandoned", True)
 
 
+@scenario("trunk-tries-one-host-after-the-other", TWO_HOSTS)
+def serial_forks(s):
+    """The trunk's proxy tries the second host of the PBX with the same Call-ID and CSeq when the first has refused, or when it
+    has cancelled it: 20 ms, 300 ms and 2 s later, and is answered there; then the second is busy too
+
+    Verdict: `answered` twice; `no_answer`, missed, and `answered`, a call of its own: nothing told that it would come; `busy`, missed.
+    """
+    def on(leg, at):
+        again = s.leg(TRUNK, SECOND_HOST, leg.caller, ADS, call_id=leg.call_id, from_tag=leg.from_tag, headers=leg.headers)
+        return again.ring(at)
+
+    for n, gap in enumerate((20, 300, 2_000)):
+        at = n * 120_000
+        call = s.inbound(f"+131255503{64 + n}").ring(at)
+        call.cancel(at + 12_000) if n == 0 else call.refuse(at + 12_000, 480)
+        again = on(call, at + 12_030 + gap)
+        again.answer(at + 20_000).bye(at + 40_000)
+        if gap < 500:
+            s.expect(call, "answered", False)
+        else:
+            s.expect(call, "no_answer", True)
+            s.expect(again, "answered", False)
+    call = s.inbound("+13125550367").ring(400_000).refuse(412_000, 486)
+    on(call, 412_100).refuse(413_000, 486)
+    s.expect(call, "busy", True)
+
+
 @scenario("one-declines-others-ring", OFFICE)
 def one_declines(s):
     """Of three phones one declines (603), one is busy (486), one rings; the PBX gives up after 25 s with 480

@@ -22,7 +22,7 @@ S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays 
 S12 lost 487: cancel-without-487
 S13 lost 200, two-way RTP: lost-200-two-way-audio phone-200-lost-two-way-audio trunk-200-lost-phone-200-seen
 S14 no response: no-response no-response-short quoted-in-icmp
-S15 503: unavailable-503 failover-to-second-host trunk-forks-to-two-hosts lab-every-final
+S15 503: unavailable-503 failover-to-second-host trunk-forks-to-two-hosts trunk-tries-one-host-after-the-other lab-every-final
 S16 404: wrong-number refused-in-many-ways lab-every-final
 S17 ring-all of four, one answers, told elsewhere or not: ring-all-four-told-elsewhere ring-all-four-not-told no-config-ring-all b2bua-ring-all-answered proxy-ring-all phones-only-ring-all-answered lab-ring-all-four-told-elsewhere lab-ring-all-four-not-told
 S18 ring-all, the caller cancels, phones told "elsewhere": freeswitch-cancels-told-elsewhere b2bua-caller-cancels-told-elsewhere proxy-caller-cancels lab-proxy-caller-cancels lab-pbx-caller-cancels

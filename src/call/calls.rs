@@ -302,7 +302,7 @@ impl Calls {
         let opens = heard.opens_leg() && heard.from_caller;
         if open.closed.is_some() {
             if opens && at.leg == 0 && progress::is_later_try(leg, heard) {
-                self.open_leg(heard, Opening::Invite);
+                self.open_leg(heard, Opening::Again);
             }
             return;
         }

@@ -124,6 +124,7 @@ impl Tracked {
     /// Of several calls that fit, the one still waiting for an answer, or the one for the same number.
     fn narrow(&self, fitting: &[u32], traits: &Traits) -> Narrowed {
         let waiting = |call: &&u32| !self.get(**call).is_some_and(OpenCall::is_taken);
+        let is_open = |call: &&u32| self.get(**call).is_some_and(|open| open.closed.is_none());
         let same_called = |call: &&u32| {
             let hints = self.get(**call).map(|open| open.hints.as_slice()).unwrap_or_default();
             traits.leaving.called.iter().chain(&traits.before).any(|key| hints.contains(key))
@@ -136,6 +137,7 @@ impl Tracked {
                 let candidates = if open.is_empty() { fitting } else { &open };
                 only(candidates.iter().copied())
                     .or_else(|| only(candidates.iter().filter(same_called).copied()))
+                    .or_else(|| only(candidates.iter().filter(is_open).copied()))
                     .map_or(Narrowed::Many, Narrowed::One)
             }
         }

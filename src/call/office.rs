@@ -45,6 +45,12 @@ impl Office {
         }
     }
 
+    /// Whether the trunk may try another of the PBX's addresses when the one of this hop refuses.
+    pub fn may_try_on(&self, hop: &Hop) -> bool {
+        let hosts = &self.pbx.roles.pbx_hosts;
+        hop.role == Role::TrunkIn && (hosts.len() > 1 || hosts.iter().any(|net| !net.is_host()))
+    }
+
     /// The transaction a message opens.
     pub fn hop(&self, heard: &Heard<'_>, invite: &Invite<'_>) -> Hop {
         let Heard { datagram, message, .. } = heard;

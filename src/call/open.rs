@@ -38,6 +38,8 @@ pub struct OpenCall {
     pub claims: Claims,
     /// The caller's side was diverted before it arrived.
     pub diverted: bool,
+    /// The trunk may try another of the PBX's addresses once one has refused.
+    pub tries_on: bool,
     /// It is for an emergency number.
     pub emergency: bool,
     /// It came from an unknown source to a number that isn't the business's.
@@ -165,7 +167,8 @@ impl OpenCall {
             (_, _, Some(refused), _) if refused.retry => Plan::message(refused.seen.at, RETRY),
             (_, _, Some(refused), _) if refused.status / 100 == 5 => Plan::message(refused.seen.at, FAILOVER),
             (_, _, Some(refused), _) if self.all_over() && !hop.may_be_cancelled() => {
-                Plan::message(refused.seen.at, Span::ZERO)
+                let tries_on = self.tries_on && refused.status < 600;
+                Plan::message(refused.seen.at, if tries_on { FAILOVER } else { Span::ZERO })
             }
             (_, _, Some(refused), _) => Plan::message(refused.seen.at, SETTLE),
             (_, _, _, Some(cancelled)) => match hop.cancel_heard {
@@ -442,7 +445,7 @@ const FINAL_OVERDUE: Span = Span::from_secs(4);
 /// A challenge or redirection is followed by the next try within this.
 const RETRY: Span = Span::from_secs(5);
 
-/// A trunk that was refused with 5xx tries the next host within this.
+/// A trunk that was refused, with 5xx or where it knows several hosts, tries the next one within this.
 const FAILOVER: Span = Span::from_millis(500);
 
 /// What other legs still have to say comes within this.

@@ -193,10 +193,13 @@ pub fn find_hop(leg: &Leg, heard: &Heard<'_>) -> Option<usize> {
     leg.hops.iter().position(|hop| hop.key == heard.keys.hop)
 }
 
-/// Whether an INVITE is a later try than all the leg has seen.
+/// Whether an INVITE is a later try than all the leg has seen: the caller's side numbered it so (RFC 3261 22.2), or a proxy
+/// there tries another target (RFC 3261 16.6).
 pub fn is_later_try(leg: &Leg, heard: &Heard<'_>) -> bool {
     let last = leg.hops.iter().map(|hop| hop.cseq).max();
-    Some(heard.keys.cseq) > last
+    let from_caller = || leg.hops.first().is_some_and(|first| first.src.ip() == heard.datagram.src.ip());
+    let cseq = Some(heard.keys.cseq);
+    cseq > last || (cseq == last && from_caller() && find_hop(leg, heard).is_none())
 }
 
 /// Adds the message to the leg's ladder; tells whether it was not there before.

@@ -22,6 +22,8 @@ use crate::wire::sip::Method;
 pub(super) enum Opening {
     /// Its INVITE.
     Invite,
+    /// Its INVITE, after the call that it was part of was judged.
+    Again,
     /// The answer to its INVITE, which was not seen.
     Answer,
     /// A later request of its dialog, of which nothing else was seen: it is opened where it joins a call, or may join several.
@@ -31,7 +33,7 @@ pub(super) enum Opening {
 impl Calls {
     /// Opens the leg that a message tells of; false if it doesn't.
     pub(super) fn open_leg(&mut self, heard: &Heard<'_>, opening: Opening) -> bool {
-        let partial = opening != Opening::Invite;
+        let partial = matches!(opening, Opening::Answer | Opening::Revealed);
         let Heard { datagram, message, keys, .. } = *heard;
         let invite = heard.opening();
         let Some((key, from_tag)) = heard.leg() else { return false };
@@ -49,7 +51,10 @@ impl Calls {
         let reader = self.reader(heard, &invite);
         let traits = if partial { reader.traits_of_answer(heard.ends()) } else { reader.traits() };
         let window = self.office.make.correlate.window;
-        let home = self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at);
+        let home = match opening {
+            Opening::Again => Home::None,
+            _ => self.tracked.home_of(&traits, &leg.hops[0], window, datagram.at),
+        };
         if opening == Opening::Revealed && home == Home::None {
             return false;
         }
@@ -109,6 +114,7 @@ impl Calls {
             began: datagram.at,
             claims: self.office.claims(invite, hop, &caller, &called),
             caller,
+            tries_on: self.office.may_try_on(hop),
             diverted: self.office.diverted(invite, hop.role == Role::TrunkIn).is_some(),
             emergency: self.office.is_emergency(invite, hop),
             scanner: self.office.is_scanner(message, hop, &called),
