@@ -15,9 +15,15 @@ impl Calls {
         let Some(open) = self.tracked.get_mut(call).filter(|open| open.closed.is_none()) else { return };
         let newly_answered = !open.answer_told && open.is_answered();
         open.answer_told |= newly_answered;
-        if open.picked_up.is_none() && open.answer_told {
-            open.picked_up = self.pickups.of(open, now);
+        let found = match open.picked_up {
+            None if open.answer_told => self.pickups.of(call, open, now),
+            _ => None,
+        };
+        if let Some((pickup, rival)) = found {
+            open.picked_up = Some(pickup);
+            self.doubt_pickup(rival);
         }
+        let Some(open) = self.tracked.get_mut(call) else { return };
         let plan = open.plan(&self.office.pbx.judge);
         if plan.at > now && open.due.is_none_or(|due| plan.at < due.at) {
             open.due = Some(self.timers.set(plan.at.min(now + LOOK_AGAIN), now, call));
@@ -41,9 +47,22 @@ impl Calls {
             let unexplained = |open: &&mut OpenCall| {
                 open.serial == serial && open.closed.is_none() && open.picked_up.is_none()
             };
-            if let Some(open) = self.tracked.get_mut(call).filter(unexplained) {
-                open.picked_up = self.pickups.of(open, now);
+            if let Some(open) = self.tracked.get_mut(call).filter(unexplained)
+                && let Some((pickup, rival)) = self.pickups.of(call, open, now)
+            {
+                open.picked_up = Some(pickup);
+                self.doubt_pickup(rival);
             }
+        }
+    }
+
+    /// Who was thought to have picked a call up may have picked up another one.
+    fn doubt_pickup(&mut self, rival: Option<(u32, u64)>) {
+        let open = rival.and_then(|(call, serial)| {
+            self.tracked.get_mut(call).filter(|open| open.serial == serial && open.closed.is_none())
+        });
+        if let Some(pickup) = open.and_then(|open| open.picked_up.as_mut()) {
+            pickup.sure = false;
         }
     }
 
