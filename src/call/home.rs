@@ -1,5 +1,7 @@
 //! The search for the call a new leg belongs to; `join` says by which rules.
 
+use std::net::IpAddr;
+
 use crate::call::correlate::SHARED_HEADER;
 use crate::call::hash::Key;
 use crate::call::join::{Ends, Traits};
@@ -34,7 +36,7 @@ enum Narrowed {
 impl Tracked {
     /// The call a new leg belongs to, by the first rule that names exactly one.
     pub fn home_of(&self, traits: &Traits, hop: &Hop, window: Option<Span>, now: Timestamp) -> Home {
-        let live = |call: &u32| self.is_live(*call, now);
+        let live = |call: &u32| self.is_live(*call, hop, now);
         let own = traits.own.map(|own| (own, "same_call_id"));
         let passed_on = |first: &Hop| first.src.ip() != hop.src.ip() || first.dst == hop.src;
         let elsewhere = |call: &u32| live(call) && self.first_hop(*call).is_some_and(passed_on);
@@ -63,7 +65,7 @@ impl Tracked {
         let found = |key: Option<Key>| key.map_or(&[][..], |key| self.hints.find(key));
         let recent = |call: u32| window.is_none_or(|window| self.is_recent(call, now, window));
         let waiting =
-            |call: &u32| self.is_live(*call, now) && self.entered_before(*call, hop) && recent(*call);
+            |call: &u32| self.is_live(*call, hop, now) && self.entered_before(*call, hop) && recent(*call);
         let Ends { caller, name, called } = traits.leaving;
         let named = traits.before.iter().map(|key| ("named", Some(*key)));
         let by_called = [("called", called)].into_iter().chain(named).filter(|_| !traits.relayed);
@@ -76,12 +78,12 @@ impl Tracked {
             }
         }
         for key in traits.referred.iter().flatten() {
-            let live = |call: &u32| self.is_live(*call, now);
+            let live = |call: &u32| self.is_live(*call, hop, now);
             if let Some(call) = only(self.hints.find(*key).iter().copied().filter(live)) {
                 return Home::Call { call, rule: REFERRED };
             }
         }
-        let sent_on = |call: &u32| self.is_live(*call, now) && self.came_by(*call, hop);
+        let sent_on = |call: &u32| self.is_live(*call, hop, now) && self.came_by(*call, hop);
         if let Some(call) = only(found(traits.redirected).iter().copied().filter(sent_on)) {
             return Home::Call { call, rule: REDIRECTED };
         }
@@ -103,7 +105,7 @@ impl Tracked {
                 }
             }
         }
-        let forked = |call: &u32| self.is_live(*call, now) && self.is_forked(*call, traits, hop, now);
+        let forked = |call: &u32| self.is_live(*call, hop, now) && self.is_forked(*call, traits, hop, now);
         if hop.role == Role::TrunkIn
             && let Some(call) = only(found(traits.outgoing[0]).iter().copied().filter(forked))
         {
@@ -111,7 +113,7 @@ impl Tracked {
         }
         let headless = |call: &u32| {
             let rings = self.rings_without_caller(*call, hop) || self.rings_beside(*call, hop, now);
-            rings && self.is_live(*call, now)
+            rings && self.is_live(*call, hop, now)
         };
         match only(found(traits.outgoing[0]).iter().copied().filter(headless)) {
             Some(call) if matches!(hop.role, Role::PhoneOut | Role::Voicemail | Role::Unknown) => {
@@ -147,9 +149,10 @@ impl Tracked {
         self.get(call)?.legs.first()?.hops.first()
     }
 
-    /// Open, or given up so recently that the PBX may still ring somebody for it.
-    fn is_live(&self, call: u32, now: Timestamp) -> bool {
-        let behind = |open: &OpenCall, at| !open.is_answered() && now.since(at) <= STRAGGLER;
+    /// Open, or given up so recently that the PBX may still ring somebody for it; not if its caller comes again.
+    fn is_live(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
+        let again = || self.first_hop(call).is_some_and(|first| first.src.ip() == hop.src.ip());
+        let behind = |open: &OpenCall, at| !open.is_answered() && now.since(at) <= STRAGGLER && !again();
         self.get(call).is_some_and(|open| open.closed.is_none_or(|at| behind(open, at)))
     }
 
@@ -182,6 +185,26 @@ impl Tracked {
         let heard = |open: &OpenCall| open.legs.iter().flat_map(|leg| &leg.hops).map(Hop::last_heard).max();
         let recent = |open: &OpenCall| heard(open).is_some_and(|at| now.since(at) <= window);
         self.get(call).is_some_and(|open| open.is_answered() || recent(open))
+    }
+
+    /// Whether a leg that joins the call by what it shares with one seen before is its caller's all the same: it enters the PBX
+    /// that the other has just left. Where no roles tell, it comes from a host that the call hasn't reached: else it leads back.
+    pub fn comes_in_front(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {
+        let Some(first) = self.first_hop(call).filter(|_| self.has_just_left(call, hop, now)) else {
+            return false;
+        };
+        match hop.role {
+            Role::TrunkIn | Role::PhoneIn => {
+                matches!(first.role, Role::PhoneOut | Role::Voicemail | Role::TrunkOut)
+            }
+            Role::Unknown => first.role == Role::Unknown && !self.has_reached(call, hop.src.ip()),
+            _ => false,
+        }
+    }
+
+    fn has_reached(&self, call: u32, host: IpAddr) -> bool {
+        let hops = self.get(call).into_iter().flat_map(|open| &open.legs).flat_map(|leg| &leg.hops);
+        hops.into_iter().any(|hop| hop.dst.ip() == host)
     }
 
     fn has_just_left(&self, call: u32, hop: &Hop, now: Timestamp) -> bool {

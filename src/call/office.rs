@@ -77,6 +77,7 @@ impl Office {
             dst,
             reliable: datagram.transport != Transport::Udp,
             role,
+            within: role == Role::Unknown && [src, dst].iter().all(|end| self.party(*end) == Party::Pbx),
             page: role == Role::PhoneOut && asks_to_answer(message),
             voicemail,
             for_busy: voicemail.is_some() && self.is_for_busy(invite),

@@ -56,6 +56,8 @@ pub struct Hop {
     pub reliable: bool,
     /// What it is for.
     pub role: Role,
+    /// It goes from one of the PBX's addresses to another.
+    pub within: bool,
     /// It asked the phone to answer by itself.
     pub page: bool,
     /// Why it looks like voicemail, if it does.

@@ -154,7 +154,8 @@ impl Calls {
     }
 
     fn join(&mut self, call: u32, mut leg: Leg, rule: &'static str, invite: &Invite<'_>) -> u32 {
-        let in_front = rule == REORDERED;
+        let begins = &leg.hops[0];
+        let in_front = rule == REORDERED || self.tracked.comes_in_front(call, begins, begins.opened.at);
         if in_front && let Some(open) = self.tracked.get_mut(call) {
             open.caller = self.office.caller(invite, &leg.hops[0]);
             let sent_out = std::mem::replace(&mut open.called, self.office.called(invite, &leg.hops[0]));

@@ -1,10 +1,15 @@
 //! What the legs of a call tell about who answered it.
 
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
 use crate::call::home::{PHONES, REFERRED};
 use crate::call::leg::{self, Leg, SentOn};
 use crate::call::outcome::Case;
 use crate::call::transaction::{Hop, VoicemailSign, ends_by_cancel};
 use crate::event::{Direction, Role};
+use crate::limits;
 use crate::time::{Span, Timestamp};
 use crate::wire::packet::FrameRef;
 
@@ -17,8 +22,9 @@ pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
         return None;
     }
     let paged = is_paged(case);
-    let counts =
-        |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !(paged && hop.page) && !came_too_late(case, hop);
+    let nodes = Nodes::of(case);
+    let is_nobodys = |hop: &Hop| (paged && hop.page) || came_too_late(case, hop) || nodes.passed_on(hop);
+    let counts = |(_, hop): &(&Leg, &Hop)| hop.answered.is_some() && !is_nobodys(hop);
     let before = |hop: &&Hop| answered_or(hop, at) <= at + REORDER;
     let still_up = |leg: &Leg| leg.bye.is_none_or(|bye| bye.seen.at >= at);
     let known = |hop: &&Hop| hop.role != Role::Unknown || hop.voicemail.is_some();
@@ -30,6 +36,36 @@ pub fn answerer<'a>(case: &Case<'a>, at: Timestamp) -> Option<&'a Hop> {
     let first =
         latest.or_else(|| later().min_by_key(|hop| (hop.voicemail.is_some(), answered_or(hop, at))))?;
     Some(successor(case, first, paged).unwrap_or(first))
+}
+
+/// The addresses from which a call was passed on, and since when.
+struct Nodes(SmallVec<[(IpAddr, Timestamp); 4]>);
+
+impl Nodes {
+    fn of(case: &Case<'_>) -> Nodes {
+        let mut nodes = SmallVec::<[(IpAddr, Timestamp); 4]>::new();
+        if others(case).any(|(_, hop)| hop.role == Role::Unknown && hop.voicemail.is_none()) {
+            for (_, hop) in others(case) {
+                let (ip, opened) = (hop.src.ip(), hop.opened.at);
+                if let Some((_, since)) = nodes.iter_mut().find(|(node, _)| *node == ip) {
+                    *since = opened.min(*since);
+                } else if nodes.len() < limits::LEGS {
+                    nodes.push((ip, opened));
+                }
+            }
+        }
+        Nodes(nodes)
+    }
+
+    /// Whether who was reached at a hop passed the call on: who answered is further on, or it was none but the PBX. What leads
+    /// into the PBX, or from one of its hosts to another, never leads to a person.
+    fn passed_on(&self, hop: &Hop) -> bool {
+        let is_named = hop.voicemail.is_some() || !matches!(hop.role, Role::Unknown | Role::TrunkIn);
+        let went_on = |(node, since): &(IpAddr, Timestamp)| {
+            *node == hop.dst.ip() && *node != hop.src.ip() && *since >= hop.opened.at
+        };
+        !is_named && (hop.within || hop.role == Role::TrunkIn || self.0.iter().any(went_on))
+    }
 }
 
 /// Who took the call over for good: a person after the voicemail (the caller asked for the operator), or a
@@ -111,7 +147,8 @@ pub(super) fn others<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Leg, &'a 
 
 /// The hops that rang somebody within the business.
 pub(super) fn rung_phones<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Hop> {
-    others(case).map(|(_, hop)| hop).filter(is_phone)
+    let nodes = Nodes::of(case);
+    others(case).map(|(_, hop)| hop).filter(is_phone).filter(move |hop| !nodes.passed_on(hop))
 }
 
 /// A phone, or who was called outside, whose answer wasn't seen, and what tells of it.
@@ -198,4 +235,4 @@ pub(super) const UNWANTED: Span = Span::from_secs(1);
 const MOVED: Span = Span::from_secs(5);
 
 /// Two taps may show neighbouring messages out of order by this much.
-const REORDER: Span = Span::from_millis(100);
+pub(super) const REORDER: Span = Span::from_millis(100);
