@@ -158,3 +158,117 @@ def desk_forwards(s):
             call.cancel(at + 36_000)
             out.cancel(at + 36_012)
             s.expect(call, "abandoned", True, joined=(desk, out))
+
+
+EDGE = End("192.168.10.4", "Larkfield Edge 2.1")
+
+
+@scenario("voicemail-behind-an-edge", ROLES.replace('pbx_hosts = ["192.168.10.5"]', 'pbx_hosts = ["192.168.10.4", "192.168.10.5"]'))
+def edge_voicemail(s):
+    """A border controller of the office passes calls on to the PBX, and both sides of it are seen. Nobody answers the first and
+    the PBX's own voicemail does; the second hears a menu and gives up while a phone rings; the third is answered
+
+    Verdict: `voicemail`, missed; `ivr_abandoned`, missed; `answered`. A leg from one of the PBX's hosts to another leads to nobody.
+    """
+    for n in range(3):
+        at, caller = n * 120_000, f"+131255503{72 + n}"
+        call = s.leg(TRUNK, EDGE, caller, ADS).invite(at).reply(at + 5, 100)
+        inner = s.leg(EDGE, PBX, caller, ADS).invite(at + 20).reply(at + 29, 100)
+        if n == 1:
+            inner.answer(at + 900)
+            call.answer(at + 930)
+        phone = s.phone(caller, PHONE_201, "201").ring(at + 40 + 8_000 * (n == 1))
+        if n != 1:
+            inner.reply(at + 230, 180)
+            call.reply(at + 240, 180)
+        if n == 0:
+            phone.give_up(at + 20_000)
+            inner.answer(at + 20_040)
+            call.answer(at + 20_070)
+        elif n == 2:
+            phone.answer(at + 7_000)
+            inner.answer(at + 7_040)
+            call.answer(at + 7_070)
+        call.bye(at + 40_000)
+        inner.bye(at + 40_020)
+        if n == 1:
+            phone.give_up(at + 40_050)
+        elif n == 2:
+            phone.bye(at + 40_050)
+        outcome = ("voicemail", "ivr_abandoned", "answered")[n]
+        s.expect(call, outcome, n != 2, joined=(inner, phone))
+
+
+@scenario("a-code-dialled-after-the-answer")
+def code_after(s):
+    """The PBX's own voicemail answers; 300 ms later a colleague dials a code. Then one calls and 201 rings, another and 202 does;
+    the first goes to the voicemail and the second is picked up by code, within 700 ms
+
+    Verdict: `voicemail`, missed: who dials after the answer wasn't the reason for it. Then twice `unknown`: either may be the one
+    that was picked up.
+    """
+    call = s.inbound("+13125550375").ring(0)
+    phone = s.phone("+13125550375", PHONE_201, "201").ring(30)
+    phone.give_up(20_000)
+    call.answer(20_050)
+    s.leg(PHONE_202, PBX, "202", "*97").invite(20_350).answer(20_420).bye(26_000)
+    call.bye(40_000)
+    s.expect(call, "voicemail", True, joined=(phone,))
+    ends = (("+13125550376", PHONE_201, "201", 120_000), ("+13125550377", PHONE_202, "202", 124_000))
+    first, second = [s.inbound(caller).ring(at) for caller, _, _, at in ends]
+    rung, other = [s.phone(caller, end, number).ring(at + 30) for caller, end, number, at in ends]
+    pick = s.leg(PHONE_203, PBX, "203", "*8").invite(139_900)
+    rung.give_up(140_000)
+    first.answer(140_050)
+    pick.answer(140_300)
+    other.give_up(140_330)
+    second.answer(140_360)
+    first.bye(160_000)
+    second.bye(170_000)
+    pick.bye(170_020, by="called")
+    s.expect(first, "unknown", False, joined=(rung,))
+    s.expect(second, "unknown", False, joined=(other,))
+    s.others = "not missed"
+
+
+@scenario("answered-before-phones-stop")
+def answered_first(s):
+    """The PBX answers the caller and stops its phones 300 ms later, without a Reason
+
+    Verdict: `unknown`: a set that isn't seen may have answered, or the PBX's voicemail.
+    """
+    call = s.inbound("+13125550378").ring(0)
+    phone = s.phone("+13125550378", PHONE_201, "201").ring(30)
+    call.answer(12_000)
+    phone.give_up(12_300)
+    call.bye(60_000, by="called")
+    s.expect(call, "unknown", False, joined=(phone,))
+
+
+@scenario("tries-again-at-once")
+def at_once(s):
+    """A busy caller's side tries again 100 ms later with the next CSeq and is answered; another caller gives up, and calls again
+    300 ms later with the same Session-ID, and is answered; a third ends a call that rings by BYE; the last hears 408 from the PBX
+    when its phones have rung
+
+    Verdict: `busy`, missed, `answered`; `abandoned`, missed, `answered`; `no_answer` twice, missed.
+    """
+    busy = s.inbound("+13125550379").invite(0).reply(9, 100).refuse(300, 486)
+    again = s.leg(TRUNK, PBX, busy.caller, ADS, call_id=busy.call_id, from_tag=busy.from_tag, cseq=2, headers=busy.headers)
+    again.ring(420).answer(9_000).bye(40_000)
+    s.expect(busy, "busy", True)
+    s.expect(again, "answered", False)
+    session = (f"Session-ID: cd5{'0' * 29};remote={'0' * 32}",)
+    gone = s.inbound("+13125550380", headers=session).ring(120_000).give_up(128_000)
+    back = s.inbound("+13125550380", headers=session).ring(128_320).answer(136_000).bye(170_000)
+    s.expect(gone, "abandoned", True)
+    s.expect(back, "answered", False)
+    early = s.inbound("+13125550381").ring(240_000).bye(252_000)
+    early.cseq = 1
+    early.refuse(252_030, 487)
+    s.expect(early, "no_answer", True)
+    last = s.inbound("+13125550382").invite(360_000).reply(360_009, 100)
+    phone = s.phone("+13125550382", PHONE_201, "201").ring(360_030)
+    phone.give_up(380_000)
+    last.refuse(380_200, 408)
+    s.expect(last, "no_answer", True, joined=(phone,))

@@ -265,3 +265,62 @@ def late_pickups(s):
         pick.bye(at + 50_012)
         s.expect(call, "answered", False, joined=(rung, pick) if n == 2 else (rung,), answered_by="human")
     s.others = "not missed"
+
+
+@scenario("phone-seen-before-its-caller")
+def phone_first(s):
+    """The PBX's INVITE to a phone is seen 1 ms before the trunk's. It shows the caller behind an access code and shares the trunk
+    leg's Session-ID, then its media's address. The first caller gives up; the second reaches the pilot
+
+    Verdict: `abandoned`, missed; `voicemail`, missed. What comes into the PBX is the caller's, whichever is seen first.
+    """
+    for n, caller in enumerate(("+13125550368", "+13125550369")):
+        at = n * 120_000
+        session = (f"Session-ID: {n}ab4{'0' * 28};remote={'0' * 32}",)
+        trunk = s.leg(TRUNK, PBX, caller, ADS, headers=() if n else session)
+        phone = s.leg(PBX, PHONE_201, "9" + caller[2:], "201", headers=() if n else session)
+        if n:
+            phone.media[PBX] = trunk.media[TRUNK] = (TRUNK.ip, 40_002)
+        phone.invite(at)
+        trunk.invite(at + 1).reply(at + 9, 100)
+        phone.reply(at + 190, 180)
+        trunk.reply(at + 200, 180)
+        if n == 0:
+            trunk.give_up(at + 9_000)
+            phone.give_up(at + 9_020)
+            s.expect(trunk, "abandoned", True, joined=(phone,))
+        else:
+            phone.give_up(at + 15_000)
+            pilot = s.leg(PBX, VOICEMAIL, "9" + caller[2:], "6000", media={PBX: (TRUNK.ip, 40_002)})
+            pilot.invite(at + 15_040).answer(at + 15_200)
+            trunk.answer(at + 15_230).bye(at + 30_000)
+            pilot.bye(at + 30_015)
+            s.expect(trunk, "voicemail", True, joined=(phone, pilot))
+
+
+@scenario("retry-seen-before-the-first-try")
+def retry_first(s):
+    """The INVITE with credentials is seen 5 ms before the one that was challenged; the caller gives up
+
+    Verdict: `abandoned`, missed: the later try is the one with the higher CSeq.
+    """
+    leg = s.inbound("+13125550370")
+    leg.cseq = 2
+    leg.invite(0)
+    leg.cseq = 1
+    leg.invite(5)
+    leg.refuse(50, 407)
+    leg.cseq, leg.tag = 2, "second"
+    leg.reply(60, 100).reply(240, 180).give_up(18_000)
+    s.expect(leg, "abandoned", True)
+
+
+@scenario("cancel-seen-after-the-answer")
+def late_crossing(s):
+    """CANCEL and 200 cross, seen beside the PBX: 200, CANCEL, then ACK and BYE
+
+    Verdict: `abandoned`, missed.
+    """
+    leg = s.inbound("+13125550371").ring(0).reply(9_000, 200, sdp=True)
+    leg.cancel(9_015).reply(9_016, 200, method="CANCEL").ack_200(9_045).bye(9_050)
+    s.expect(leg, "abandoned", True)

@@ -11,14 +11,14 @@ SHOWN = """
 S01 answered: answered answered-by-callee-bye no-config rings-for-four-minutes
 S02 caller cancels while it rings: caller-cancels caller-cancels-early-media cancel-seen-after-its-487 lab-cancel
 S03 480, no answer: no-answer lab-every-final refused-in-many-ways
-S04 486: busy busy-says-the-diversion b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final
+S04 486: busy busy-says-the-diversion b2bua-all-busy phones-only-all-busy lab-vlan-busy lab-every-final tries-again-at-once
 S05 603: declined one-declines-others-ring lab-every-final
 S06 408: timeout-408 lab-every-final
 S07 487 without CANCEL: terminated-without-cancel lab-every-final
 S08 407, INVITE, 200: challenged-then-answered lab-challenged tried-again-on-other-terms
 S09 407, no retry: challenged-and-gone challenged-for-good lab-challenged
 S10 retransmitted INVITE, 180, 200: answer-retransmitted retransmissions
-S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays phone-answers-as-caller-cancels
+S11 200 and CANCEL cross: cancel-crosses-answer cancel-crosses-answer-and-stays phone-answers-as-caller-cancels cancel-seen-after-the-answer
 S12 lost 487: cancel-without-487
 S13 lost 200, two-way RTP: lost-200-two-way-audio phone-200-lost-two-way-audio trunk-200-lost-phone-200-seen
 S14 no response: no-response no-response-short quoted-in-icmp
@@ -36,7 +36,7 @@ S25 Diversion to the pilot, hang-up in the greeting: diversion-to-pilot-hangup
 S26 two Diversions: two-diversions b2bua-hunt-to-pilot
 S27 History-Info of Aura, escaped Reason: aura-covers-to-messaging aura-covers-unconfigured history-info-without-diversion
 S28 target and cause in the Request-URI: target-and-cause pilot-with-target-cause
-S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voicemail-message-alaw embedded-voicemail-hangup embedded-voicemail-media-moves embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail digital-set-answers-beside-phones elsewhere-but-voicemail-answers
+S29 embedded voicemail, digital phones: embedded-voicemail-message embedded-voicemail-message-alaw embedded-voicemail-hangup embedded-voicemail-media-moves embedded-answered-by-person b2bua-embedded-voicemail no-config-embedded-voicemail lab-pbx-voicemail busy-phones-then-embedded-voicemail digital-set-answers-beside-phones elsewhere-but-voicemail-answers voicemail-behind-an-edge answered-before-phones-stop
 S30 voicemail or announcement in 183 only: announcement-in-early-media voicemail-in-early-media ringback-in-early-media-then-person lab-early-media-cancel
 S31 menu, then a person: ivr-then-person queue-agent-answers ivr-then-mobile-answered voicemail-then-operator
 S32 menu, abandoned: ivr-then-nobody ivr-then-pilot ivr-then-embedded-voicemail ivr-then-mobile-unanswered
@@ -44,7 +44,7 @@ S33 queue, abandoned: queue-abandoned-after-rounds queue-abandoned-after-182 age
 S34 blind REFER: blind-transfer blind-transfer-unanswered no-config-blind-transfer sent-on-outside-by-refer lab-blind-transfer lab-blind-transfer-unanswered person-then-queue
 S35 attended transfer, Replaces: attended-transfer
 S36 pickup by Replaces: pickup-by-replaces
-S37 pickup by code: pickup-by-code park-and-retrieve pickup-seen-late-or-in-part
+S37 pickup by code: pickup-by-code park-and-retrieve pickup-seen-late-or-in-part a-code-dialled-after-the-answer
 S38 answered for three seconds: answered-three-seconds answered-short
 S39 transfer to voicemail: transfer-to-voicemail key-sends-the-caller-to-voicemail
 S40 mailbox retrieval: mailbox-retrieval mailbox-retrieval-with-digits mailbox-retrieval-by-did mailbox-owner-dials-in-info mailbox-retrieval-through-a-carrier
@@ -56,7 +56,7 @@ S45 caller rewritten with an access code: caller-with-access-code caller-with-ac
 S46 international: international-callers foreign-and-odd-callers canadian-caller
 S47 both sides of a PBX: b2bua-ring-all-answered two-interfaces two-at-once joined-by-identifiers joined-by-derived-call-id joined-behind-an-sbc joined-by-media joined-by-ssrc ssrc-that-joins-nothing session-id-reused both-sides-of-a-firewall media-port-used-again three-calls-of-one-caller
 S48 proxy hops: proxy-hops lab-proxy-hops
-S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call
+S49 response before its INVITE: response-before-request ack-seen-before-its-final branch-seen-before-its-call phone-seen-before-its-caller retry-seen-before-the-first-try
 S50 start in mid-call: starts-in-mid-call cut-off still-in-the-queue-at-the-end
 S51 fragmented INVITE: ipv4-fragments ipv6-fragments lab-fragmented-invite
 S52 TCP in pieces, pipelined: tcp-in-pieces tcp-two-in-one-segment

@@ -146,7 +146,7 @@ impl Leg {
         self.hops.first().is_some_and(|hop| hop.role != Role::TrunkIn)
     }
 
-    /// The transaction that decides the leg: the caller's answered try, else the last one.
+    /// The transaction that decides the leg: the caller's answered try, else the last one, and of those the one that ended last.
     #[inline]
     pub fn caller_hop(&self) -> Option<&Hop> {
         match &*self.hops {
@@ -157,11 +157,12 @@ impl Leg {
 
     fn caller_hop_of_several(&self) -> Option<&Hop> {
         let tries = || self.hops.iter().filter(|hop| self.is_caller_side(hop));
-        let open = |hop: &&Hop| !hop.is_over();
+        let last = tries().map(|hop| hop.cseq).max();
+        let of_last = || tries().rev().filter(|hop| Some(hop.cseq) == last);
         tries()
             .find(|hop| hop.answered.is_some())
-            .or_else(|| tries().rev().find(open))
-            .or_else(|| tries().next_back())
+            .or_else(|| of_last().find(|hop| !hop.is_over()))
+            .or_else(|| of_last().max_by_key(|hop| hop.ended_unanswered()))
     }
 
     /// The hops beyond the caller's side.
@@ -172,6 +173,12 @@ impl Leg {
     /// Whether a try was made whose INVITE wasn't seen: what became of it can't be known.
     pub fn tried_unseen(&self) -> bool {
         self.ahead > self.hops.iter().map(|hop| hop.cseq).max()
+    }
+
+    /// Whether its caller ended it by BYE while it rang, upon which it was refused (RFC 3261 15.1.2).
+    pub fn ended_early(&self, hop: &Hop) -> bool {
+        let refused = hop.refused.filter(|refused| refused.status == 487);
+        self.bye.zip(refused).is_some_and(|(bye, refused)| bye.by_caller && refused.seen.at >= bye.seen.at)
     }
 
     /// What the leg is for: the role of the hop nearest to the caller.

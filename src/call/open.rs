@@ -159,6 +159,9 @@ impl OpenCall {
         let Some(leg) = self.legs.get(self.lead()) else { return Plan::timer(self.began) };
         let Some(hop) = leg.caller_hop() else { return Plan::timer(self.began) };
         match (leg.bye, hop.answered, hop.refused, hop.cancelled) {
+            (Some(bye), None, None, _) if bye.by_caller && !leg.confirmed && !leg.partial => {
+                Plan::message(bye.seen.at, SETTLE)
+            }
             (Some(bye), ..) => self.plan_after(bye, leg),
             (_, Some(answered), ..) => Plan { ended: None, ..Plan::timer(answered.at + LONGEST) },
             _ if (leg.role() == Role::PhoneOut || is_headless(&self.legs)) && self.all_over() => {

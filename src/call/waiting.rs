@@ -142,7 +142,8 @@ fn patience(record: &CallRecord) -> Option<Span> {
 }
 
 /// The rules of `unknown` calls that a voicemail may have answered.
-const MAYBE_VOICEMAIL: [&str; 7] = [
+const MAYBE_VOICEMAIL: [&str; 8] = [
+    "call.pbx_answered_before_phones_stopped",
     "call.pbx_answered_after_phones_stopped",
     "call.pbx_answered_not_as_it_covers",
     "call.pbx_answered_elsewhere_claimed",

@@ -2,7 +2,8 @@
 
 use crate::call::coverage;
 use crate::call::outcome::evidence::{
-    CAUSALITY, Sign, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
+    CAUSALITY, REORDER, Sign, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones,
+    unseen_answer,
 };
 use crate::call::outcome::{Case, Judgement, hearing};
 use crate::call::transaction::{Hop, VoicemailSign};
@@ -83,10 +84,11 @@ fn forwarded_in_vain(case: &Case<'_>, at: Timestamp) -> Option<Judgement> {
     Some(judgement.because(deciding_frame(hop), "call.forwarded_unanswered"))
 }
 
-/// The caller had cancelled when the answer came, and ended the unwanted dialog at once (RFC 3261 9.1).
+/// The caller had cancelled when the answer came, and ended the unwanted dialog at once (RFC 3261 9.1). Beside the PBX the answer
+/// is seen first: it would have refused the call if the CANCEL had come before.
 fn gave_up_before(case: &Case<'_>, caller: &Hop, at: Timestamp) -> bool {
     let bye = case.legs[case.lead].bye.filter(|bye| bye.by_caller && bye.seen.at.since(at) <= UNWANTED);
-    bye.is_some() && caller.cancelled.is_some_and(|cancelled| cancelled.at <= at)
+    bye.zip(caller.cancelled).is_some_and(|(bye, cancelled)| cancelled.at <= bye.seen.at)
 }
 
 fn answered_by(case: &Case<'_>, hop: &Hop) -> Judgement {
@@ -146,6 +148,10 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
         Some(_) if before().any(|hop| hop.elsewhere) => unknown("call.pbx_answered_elsewhere_claimed"),
         Some(_) if before().next().is_some() && coverage::shows_elsewhere(case.coverage) => {
             unknown("call.pbx_answered_not_as_it_covers")
+        }
+        // Somebody whose phone isn't in sight answered, or a voicemail did: the phones were still ringing.
+        Some(end) if before().next().is_some() && end > at + REORDER && near(end, at) => {
+            unknown("call.pbx_answered_before_phones_stopped")
         }
         Some(end) if before().next().is_some() && near(end, at) => {
             Judgement::new(Outcome::Voicemail, Some(AnsweredBy::Voicemail), Confidence::Medium)

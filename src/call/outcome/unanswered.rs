@@ -8,7 +8,8 @@ use crate::event::{Confidence, LegResult, Outcome, Role};
 /// Judges by the caller's own leg, and by the phones only where that leaves it open.
 pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
     let leg = &case.legs[case.lead];
-    let unseen_final = leg.dialog || leg.confirmed || (hop.acked && hop.refused.is_none());
+    let dialog = leg.dialog && !leg.ended_early(hop);
+    let unseen_final = dialog || leg.confirmed || (hop.acked && hop.refused.is_none());
     if leg.partial || unseen_final || leg.tried_unseen() {
         let rule = match (leg.partial, leg.tried_unseen()) {
             (true, _) => "leg.start_not_seen",
@@ -38,6 +39,9 @@ pub(super) fn unanswered(case: &Case<'_>, hop: &Hop) -> Judgement {
         LegResult::WrongNumber => (Outcome::WrongNumber, "leg.wrong_number"),
         LegResult::Rejected => (Outcome::Rejected, "leg.rejected"),
         LegResult::Failed => (Outcome::Failed, "leg.failed"),
+        LegResult::NoResponse if rung_phones(case).any(|hop| hop.alerting().is_some()) => {
+            (Outcome::NoAnswer, "leg.no_answer")
+        }
         LegResult::NoResponse if hop.responded => (Outcome::Failed, "leg.nobody_alerted"),
         LegResult::NoResponse if leg.malformed => (Outcome::Incomplete, "leg.malformed"),
         LegResult::NoResponse => (Outcome::Failed, "leg.no_response"),

@@ -134,6 +134,10 @@ const RULES: &[(&str, &str)] = &[
         "the PBX itself answered as the phones stopped ringing: its voicemail",
     ),
     (
+        "call.pbx_answered_before_phones_stopped",
+        "the PBX itself answered while phones rang, and stopped them a moment later",
+    ),
+    (
         "call.pbx_answered_after_phones_stopped",
         "the PBX itself answered some time after the phones had stopped ringing",
     ),
@@ -227,5 +231,6 @@ const JOINS: &[(&str, &str)] = &[
     ("redirected", "goes where a redirection sent the caller"),
     ("own_number", "rings a phone with the number called as its caller, and one call for that number waited"),
     ("alone_pending", "rings for a hidden caller, and one such call waited"),
+    ("forked", "the trunk offers the call to another address of the PBX"),
     ("phones", "rings another phone, or the voicemail, for the same caller"),
 ];
