@@ -24,9 +24,10 @@ def faults_of(folder):
     faults = []
     if truth["exit"] is not None and seen.status != truth["exit"]:
         faults.append(f"status {seen.status}, not {truth['exit']}: {seen.errors.strip()[:200]}")
-    claimed = set()
-    for call in truth["calls"]:
-        faults += call_faults(call, seen, claimed)
+    claimed, ids = set(), [call["call_id"] for call in truth["calls"]]
+    for n, call in enumerate(truth["calls"]):
+        place = ids[:n].count(call["call_id"]), ids.count(call["call_id"])
+        faults += call_faults(call, place, seen, claimed)
     extra = [c for c in seen.calls if c["call"] not in claimed]
     if truth["others"] == "not missed":
         extra = [c for c in extra if c["missed"]]
@@ -37,12 +38,13 @@ def faults_of(folder):
     return faults
 
 
-def call_faults(truth, seen, claimed):
-    name = truth["call_id"]
+def call_faults(truth, place, seen, claimed):
+    """`place`: which of the calls with its Call-ID it is, and how many there are; one, unless a caller's side tried again."""
+    name, (nth, many) = truth["call_id"], place
     found = seen.of({name, *truth["joined"]})
-    if len(found) != 1:
-        return [f"{name}: {len(found)} calls, not one: {[(c['call'], c['outcome']) for c in found]}"]
-    call = found[0]
+    if len(found) != many:
+        return [f"{name}: {len(found)} calls, not {many}: {[(c['call'], c['outcome']) for c in found]}"]
+    call = found[nth]
     claimed.add(call["call"])
     faults = []
     if call["outcome"] not in truth["outcome"]:
