@@ -2,8 +2,7 @@
 
 use crate::call::coverage;
 use crate::call::outcome::evidence::{
-    CAUSALITY, REORDER, Sign, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones,
-    unseen_answer,
+    CAUSALITY, Sign, UNWANTED, answerer, deciding_frame, forwarded, is_headless, rung_phones, unseen_answer,
 };
 use crate::call::outcome::{Case, Judgement, hearing};
 use crate::call::transaction::{Hop, VoicemailSign};
@@ -150,7 +149,7 @@ fn answered_by_pbx(case: &Case<'_>, caller: &Hop, at: Timestamp) -> Judgement {
             unknown("call.pbx_answered_not_as_it_covers")
         }
         // Somebody whose phone isn't in sight answered, or a voicemail did: the phones were still ringing.
-        Some(end) if before().next().is_some() && end > at + REORDER && near(end, at) => {
+        Some(end) if before().next().is_some() && end > at + DISORDER && near(end, at) => {
             unknown("call.pbx_answered_before_phones_stopped")
         }
         Some(end) if before().next().is_some() && near(end, at) => {
@@ -244,6 +243,9 @@ fn rang_like_a_phone(hop: &Hop) -> bool {
 fn near(a: Timestamp, b: Timestamp) -> bool {
     a.since(b) <= CAUSALITY && b.since(a) <= CAUSALITY
 }
+
+/// A phone's end may be seen so much later than an answer that came after it.
+const DISORDER: Span = Span::from_millis(200);
 
 /// Nobody takes a call in less; a voicemail, an IVR or an announcement does.
 const NOBODY_PICKS_UP: Span = Span::from_millis(500);

@@ -235,4 +235,4 @@ pub(super) const UNWANTED: Span = Span::from_secs(1);
 const MOVED: Span = Span::from_secs(5);
 
 /// Two taps may show neighbouring messages out of order by this much.
-pub(super) const REORDER: Span = Span::from_millis(100);
+const REORDER: Span = Span::from_millis(100);
